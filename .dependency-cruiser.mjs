@@ -25,7 +25,8 @@ export default {
       to: { dependencyTypes: ['core', 'npm'], pathNot: 'node_modules/zod' },
     },
     only('providers', 'conversation', 'errors', 'security'),
-    only('storage', 'conversation', 'errors'),
+    only('storage', 'conversation', 'errors', 'live/messages'),
+    only('live', 'conversation', 'errors'),
     only('runner', 'conversation', 'errors'),
     only('security', 'conversation', 'errors'),
     only('observability', 'conversation', 'errors'),
@@ -37,7 +38,9 @@ export default {
       from: { path: '^src/client/' },
       to: { path: '^src/', pathNot: ['^src/client/'], dependencyTypesNot: ['type-only'] },
     },
-    only('cli', 'client'),
+    only('migration', 'conversation', 'errors', 'storage'),
+    // What speaks to a server goes through the client; migration works where no server runs.
+    only('cli', 'client', 'migration'),
     {
       name: 'one-composer',
       comment: 'Only compose.ts builds parts; only main.ts composes.',
