@@ -1,6 +1,6 @@
 import { costOf, estimateInput, estimateTokens } from './budget.ts';
-import type { MessageMetadata } from './events.ts';
-import type { AttemptCall } from './lane.ts';
+import type { Ending, MessageMetadata } from './events.ts';
+import type { AttemptCall, CircuitOpenError } from './lane.ts';
 import type { AttemptUnderWay, LiveStage } from './live.ts';
 import type { Player } from './player.ts';
 import { type AnswerPart, type GenerateRequest, ProviderError } from './provider.ts';
@@ -28,6 +28,14 @@ export interface Answer {
   content: string;
   metadata: MessageMetadata;
 }
+
+/** What became of one try at a turn. */
+export type Outcome =
+  | { kind: 'answered'; answer: Answer }
+  | { kind: 'failed'; error: ProviderError; attempt: AttemptUnderWay; latencyMs: number }
+  | { kind: 'refused'; error: CircuitOpenError }
+  | { kind: 'impossible'; ending: Ending }
+  | { kind: 'stopped' };
 
 /**
  * Has a provider answer once, and shows what it says while it says it.

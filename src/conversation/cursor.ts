@@ -9,6 +9,9 @@ export interface Cursor {
   within: { attempt: string; offset: number } | undefined;
 }
 
+/** The offset of a reader who needs no more of an attempt, however much it said: it has failed. */
+export const NO_MORE = 999_999_999_999_999;
+
 /** The cursor of a reader who has had nothing. */
 export const BEGINNING: Cursor = { seq: 0, within: undefined };
 

@@ -16,6 +16,9 @@ const terminationReason = z.enum([
   'user',
 ]);
 
+/** How agents go round in circles. */
+const loopKind = z.enum(['near_duplicates', 'alternation', 'gratitude']);
+
 /** Why and by whom a conversation was ended; `detail` says what in particular. */
 export const ending = z.object({
   reason: terminationReason,
@@ -54,10 +57,19 @@ const createdEvent = z.object({
   ...base,
   type: z.literal('conversation.created'),
   settings: conversationSettings,
+  /** Where it is traced: the span that made it, as in https://www.w3.org/TR/trace-context/#traceparent-header */
+  traceparent: z.string().optional(),
 });
 const messageEvent = z.object({ ...base, type: z.literal('message'), message });
 const pausedEvent = z.object({ ...base, type: z.literal('conversation.paused') });
 const resumedEvent = z.object({ ...base, type: z.literal('conversation.resumed') });
+/** The moderator's one word into a conversation that goes round in circles, before it is ended for that. */
+const nudgedEvent = z.object({
+  ...base,
+  type: z.literal('conversation.nudged'),
+  kind: loopKind,
+  content: z.string(),
+});
 const terminatedEvent = z.object({
   ...base,
   type: z.literal('conversation.terminated'),
@@ -70,6 +82,7 @@ export const conversationEvent = z.discriminatedUnion('type', [
   messageEvent,
   pausedEvent,
   resumedEvent,
+  nudgedEvent,
   terminatedEvent,
 ]);
 
@@ -79,11 +92,17 @@ export type Message = z.infer<typeof message>;
 export type MessageMetadata = z.infer<typeof messageMetadata>;
 export type CreatedEvent = z.infer<typeof createdEvent>;
 export type MessageEvent = z.infer<typeof messageEvent>;
+export type NudgedEvent = z.infer<typeof nudgedEvent>;
+export type LoopKind = z.infer<typeof loopKind>;
 export type TerminatedEvent = z.infer<typeof terminatedEvent>;
 export type ConversationEvent = z.infer<typeof conversationEvent>;
 
 /** The two events that every log begins with: the settings, then the opening message as turn 0. */
-export function openingEvents(settings: ConversationSettings, now: Date): [CreatedEvent, MessageEvent] {
+export function openingEvents(
+  settings: ConversationSettings,
+  now: Date,
+  traceparent?: string,
+): [CreatedEvent, MessageEvent] {
   const at = now.toISOString();
   const opening = {
     turn: 0,
@@ -92,7 +111,7 @@ export function openingEvents(settings: ConversationSettings, now: Date): [Creat
     content: settings.openingMessage,
   } as const;
   return [
-    { seq: 1, type: 'conversation.created', at, settings },
+    { seq: 1, type: 'conversation.created', at, settings, ...(traceparent ? { traceparent } : {}) },
     { seq: 2, type: 'message', at, message: { seq: 2, ...opening, timestamp: at, metadata: {} } },
   ];
 }
@@ -111,6 +130,14 @@ export function replyEvent(
     at,
     message: { seq, turn, sender, role: 'agent', content, timestamp: at, metadata },
   };
+}
+
+export function nudgeEvent(
+  seq: number,
+  now: Date,
+  { kind, content }: Pick<NudgedEvent, 'kind' | 'content'>,
+): NudgedEvent {
+  return { seq, type: 'conversation.nudged', at: now.toISOString(), kind, content };
 }
 
 export function terminationEvent(seq: number, now: Date, { reason, detail, by }: Ending): TerminatedEvent {

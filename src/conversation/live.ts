@@ -1,4 +1,4 @@
-import { formatCursor } from './cursor.ts';
+import { formatCursor, NO_MORE } from './cursor.ts';
 import type { LogEntry } from './queue.ts';
 
 /** One try at a turn while it is being made. */
@@ -24,20 +24,35 @@ export interface Frame {
   readonly seq: number | undefined;
   /** The seq of the last event before it: where in the order it belongs. */
   readonly afterSeq: number;
+  /** Of a frame in between: the attempt it is of. */
+  readonly attempt: AttemptUnderWay | undefined;
+  /** What a delta adds; else empty. */
+  readonly text: string;
+  /** Of a frame in between: how much of the attempt a reader has had with it, in UTF-16 units. */
+  readonly to: number;
 }
 
-export type LiveListener = (frame: Frame | 'removed') => void;
+/** An attempt as it is at one point among the frames, with its text so far; it doesn't change. */
+export interface Snapshot {
+  readonly underWay: Readonly<AttemptUnderWay>;
+}
+
+/**
+ * What a listener hears. `behind`: something may have been lost, and has to be read from the log.
+ * `removed`: nothing follows.
+ */
+export type LiveItem = Frame | Snapshot | 'behind' | 'removed';
+
+export type LiveListener = (item: LiveItem) => void;
 
 /** What a stream needs of the live side; the history comes from the queue. */
 export interface LiveFeed {
   /**
-   * From now on every frame of a conversation goes to the listener, in order. What is under way at this
-   * very moment comes with the answer.
+   * Has every frame of a conversation go to the listener, in order. Fulfilled once that is certain; items may
+   * come before that, too. What is under way comes as a snapshot among the frames, at once or, from another
+   * instance, soon; nothing is said where nothing is under way. Rejects where there is no listening now.
    */
-  follow(
-    conversationId: string,
-    listener: LiveListener,
-  ): { underWay: AttemptUnderWay | undefined; stop: () => void };
+  follow(conversationId: string, listener: LiveListener): Promise<{ stop: () => void }>;
 }
 
 /** What the orchestrator tells those who watch, and what it is told. */
@@ -50,8 +65,11 @@ export interface LiveStage {
     attempt: AttemptUnderWay,
     failure: { error: string; retryInMs: number | null },
   ): void;
-  /** Calls back once, when the conversation is ended or removed by whomever. */
-  onEnd(conversationId: string, callback: () => void): { stop: () => void };
+  /**
+   * Calls back once, when the conversation is ended or removed by whomever. Fulfilled once that is certain:
+   * whoever reads the log after that misses no end. Rejects where there is no listening now.
+   */
+  onEnd(conversationId: string, callback: () => void): Promise<{ stop: () => void }>;
 }
 
 /** What the storage announces, after it is durable. */
@@ -64,7 +82,16 @@ export interface LiveAnnouncer {
 export function eventFrame(conversationId: string, { seq, type, json }: LogEntry): Frame {
   const cursor = formatCursor(conversationId, seq);
   const head = `{"conversationId":"${conversationId}","cursor":"${cursor}",`;
-  return { type, cursor, seq, afterSeq: seq - 1, json: head + json.slice(1) };
+  return {
+    type,
+    cursor,
+    seq,
+    afterSeq: seq - 1,
+    json: head + json.slice(1),
+    attempt: undefined,
+    text: '',
+    to: 0,
+  };
 }
 
 export function startedFrame(conversationId: string, attempt: AttemptUnderWay): Frame {
@@ -91,22 +118,31 @@ export function deltaFrame(
   const json =
     `{"type":"turn.delta","conversationId":"${conversationId}","cursor":"${cursor}","turn":${turn},` +
     `"attempt":"${id}","agent":${JSON.stringify(agent)},"text":${JSON.stringify(text)}}`;
-  return { type: 'turn.delta', cursor, json, seq: undefined, afterSeq };
+  return { type: 'turn.delta', cursor, json, seq: undefined, afterSeq, attempt, text, to };
+}
+
+/** Its text is void, so that whoever has had this frame needs no more of the attempt. */
+function failedFrame(
+  conversationId: string,
+  attempt: AttemptUnderWay,
+  { error, retryInMs }: { error: string; retryInMs: number | null },
+): Frame {
+  const { id, turn, agent } = attempt;
+  const fields = { turn, attempt: id, agent, error, retryInMs };
+  return passingFrame(conversationId, 'turn.failed', attempt, NO_MORE, fields);
 }
 
 function passingFrame(
   conversationId: string,
   type: string,
-  { id, afterSeq }: AttemptUnderWay,
-  offset: number | undefined,
+  attempt: AttemptUnderWay,
+  to: number,
   fields: object,
 ): Frame {
-  const cursor =
-    offset === undefined
-      ? formatCursor(conversationId, afterSeq)
-      : formatCursor(conversationId, afterSeq, id, offset);
+  const { id, afterSeq } = attempt;
+  const cursor = formatCursor(conversationId, afterSeq, id, to);
   const json = JSON.stringify({ type, conversationId, cursor, ...fields });
-  return { type, cursor, json, seq: undefined, afterSeq };
+  return { type, cursor, json, seq: undefined, afterSeq, attempt, text: '', to };
 }
 
 interface Channel {
@@ -115,21 +151,25 @@ interface Channel {
   underWay: AttemptUnderWay | undefined;
 }
 
-/** The live side within one process: nothing is kept but what is under way, and frames are made only for those who listen. */
+/**
+ * The live side within one process: nothing is kept but what is under way, and frames are made only for those
+ * who listen. What spans instances is built on it: it shows here what is said elsewhere.
+ */
 export class LocalLive implements LiveFeed, LiveStage, LiveAnnouncer {
   readonly #channels = new Map<string, Channel>();
 
-  follow(conversationId: string, listener: LiveListener): ReturnType<LiveFeed['follow']> {
+  async follow(conversationId: string, listener: LiveListener): Promise<{ stop: () => void }> {
     const channel = this.#open(conversationId);
     channel.listeners.add(listener);
+    if (channel.underWay) listener({ underWay: { ...channel.underWay } });
     const stop = (): void => {
       channel.listeners.delete(listener);
       this.#tidy(conversationId, channel);
     };
-    return { underWay: channel.underWay, stop };
+    return { stop };
   }
 
-  onEnd(conversationId: string, callback: () => void): { stop: () => void } {
+  async onEnd(conversationId: string, callback: () => void): Promise<{ stop: () => void }> {
     const channel = this.#open(conversationId);
     channel.onEnd.add(callback);
     const stop = (): void => {
@@ -155,24 +195,21 @@ export class LocalLive implements LiveFeed, LiveStage, LiveAnnouncer {
   failed(
     conversationId: string,
     attempt: AttemptUnderWay,
-    { error, retryInMs }: { error: string; retryInMs: number | null },
+    failure: { error: string; retryInMs: number | null },
   ): void {
     const channel = this.#channels.get(conversationId);
     if (channel?.underWay !== attempt) return;
     channel.underWay = undefined;
-    if (channel.listeners.size > 0) {
-      const { id, turn, agent } = attempt;
-      const fields = { turn, attempt: id, agent, error, retryInMs };
-      send(channel, passingFrame(conversationId, 'turn.failed', attempt, undefined, fields));
-    }
+    if (channel.listeners.size > 0) send(channel, failedFrame(conversationId, attempt, failure));
     this.#tidy(conversationId, channel);
   }
 
   appended(conversationId: string, entries: readonly LogEntry[]): void {
     const channel = this.#channels.get(conversationId);
     if (channel === undefined) return;
-    channel.underWay = undefined;
     for (const entry of entries) {
+      // An attempt that began behind this event goes on: the event was announced late.
+      if (channel.underWay && channel.underWay.afterSeq < entry.seq) channel.underWay = undefined;
       if (channel.listeners.size > 0) send(channel, eventFrame(conversationId, entry));
       if (entry.type === 'conversation.terminated') this.#end(channel);
     }
@@ -183,7 +220,41 @@ export class LocalLive implements LiveFeed, LiveStage, LiveAnnouncer {
     const channel = this.#channels.get(conversationId);
     if (channel === undefined) return;
     channel.underWay = undefined;
-    for (const listener of channel.listeners) listener('removed');
+    send(channel, 'removed');
+    this.#end(channel);
+    this.#tidy(conversationId, channel);
+  }
+
+  /** What is under way, as far as is known here. */
+  underWay(conversationId: string): AttemptUnderWay | undefined {
+    return this.#channels.get(conversationId)?.underWay;
+  }
+
+  /** Shows an attempt that began elsewhere and has said its text so far. */
+  cameUpon(conversationId: string, attempt: AttemptUnderWay): void {
+    const channel = this.#open(conversationId);
+    channel.underWay = attempt;
+    send(channel, { underWay: { ...attempt } });
+  }
+
+  /** Knows no longer what is under way; those who listen keep what they heard of it. */
+  forget(conversationId: string): void {
+    const channel = this.#channels.get(conversationId);
+    if (channel === undefined) return;
+    channel.underWay = undefined;
+    this.#tidy(conversationId, channel);
+  }
+
+  /** Has all who listen read on from the log. */
+  lost(conversationId: string): void {
+    const channel = this.#channels.get(conversationId);
+    if (channel) send(channel, 'behind');
+  }
+
+  /** Calls back those who wait for the end, where it is known by another way than its event. */
+  ended(conversationId: string): void {
+    const channel = this.#channels.get(conversationId);
+    if (channel === undefined) return;
     this.#end(channel);
     this.#tidy(conversationId, channel);
   }
@@ -208,6 +279,6 @@ export class LocalLive implements LiveFeed, LiveStage, LiveAnnouncer {
   }
 }
 
-function send({ listeners }: Channel, frame: Frame): void {
-  for (const listener of listeners) listener(frame);
+function send({ listeners }: Channel, item: LiveItem): void {
+  for (const listener of listeners) listener(item);
 }

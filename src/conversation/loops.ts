@@ -1,4 +1,5 @@
 import { carriesContent, courtesyIn, type Talk } from './courtesies.ts';
+import type { LoopKind } from './events.ts';
 import { type Fingerprint, fingerprint, isNear, REMEMBERED_REPLIES } from './similarity.ts';
 
 /**
@@ -32,8 +33,6 @@ interface CourteousReply {
   readonly words: number;
   readonly newWords: number;
 }
-
-export type LoopKind = 'near_duplicates' | 'alternation' | 'gratitude';
 
 export interface Loop {
   readonly kind: LoopKind;
@@ -104,6 +103,21 @@ export function observeReply(
   });
   const after = { ...loops, agents, cycles, lastSpeaker: reply.agent, ...courtesiesAfter(loops, reply) };
   return { ...after, found: find(after, echo, settings.consecutive) };
+}
+
+/**
+ * The state after a nudge: whoever says something new is out of the loop, and whoever goes on as before is in it
+ * again at once.
+ */
+export function forgive(loops: LoopState, { consecutive }: LoopSettings): LoopState {
+  return {
+    ...loops,
+    agents: loops.agents.map(({ repeats, lastReplies }) => ({
+      repeats: Math.min(repeats, consecutive - 1),
+      lastReplies,
+    })),
+    found: undefined,
+  };
 }
 
 /** The loop that the agents are in, if any. */

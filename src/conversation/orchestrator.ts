@@ -1,5 +1,6 @@
 import { AppError, ERRORS } from '../errors.ts';
-import { type Ending, parseEvent, replyEvent, terminationEvent } from './events.ts';
+import { type Ending, nudgeEvent, parseEvent, replyEvent, terminationEvent } from './events.ts';
+import { nudgeDue } from './nudge.ts';
 import { type ConversationQueue, isLastPage } from './queue.ts';
 import { type SpeakParts, speak } from './speak.ts';
 import { apply, type ConversationState, fold } from './state.ts';
@@ -32,30 +33,54 @@ export async function runConversation(
   const onDrain = (): void => stop('drained');
   drain.addEventListener('abort', onDrain, { once: true });
   if (drain.aborted) onDrain();
-  const endListener = parts.live.onEnd(conversationId, () => stop('ended'));
-  let timer: NodeJS.Timeout | undefined;
+  let endListener: { stop: () => void } | undefined;
   try {
-    let state = await readOn(parts.queue, conversationId, undefined);
-    if (!state || state.status !== 'running') return;
-    if (state.turns > 0) parts.observe({ type: 'conversation.resumed', conversationId, turns: state.turns });
-    timer = setTimeout(() => stop('timeout'), Math.max(0, deadline(state) - parts.now().getTime()));
-    const overdue = parts.conditions(state, parts.now());
-    if (overdue) return await end(parts, conversationId, state, overdue);
-    while (state?.status === 'running' && !run.signal.aborted) {
-      state = await takeTurn(parts, conversationId, state, run.signal);
+    // Before the log is read, so that no end falls between the two.
+    endListener = await parts.live.onEnd(conversationId, () => stop('ended'));
+    const state = await readLog(parts.queue, conversationId);
+    if (state?.status !== 'running') return;
+    const { traceparent } = state;
+    await parts.tracer.run({ id: conversationId, traceparent }, () =>
+      goOn(parts, conversationId, state, run.signal, stop),
+    );
+  } finally {
+    endListener?.stop();
+    drain.removeEventListener('abort', onDrain);
+  }
+}
+
+/** Takes turn after turn from a state on, until the conversation is ended or the run is stopped. */
+async function goOn(
+  parts: OrchestratorParts,
+  conversationId: string,
+  from: ConversationState,
+  signal: AbortSignal,
+  stop: (why: Stop) => void,
+): Promise<void> {
+  const { turns, createdAt } = from;
+  if (turns > 0) parts.observe({ type: 'conversation.resumed', conversationId, turns });
+  else {
+    const waitedMs = Math.max(0, parts.now().getTime() - createdAt);
+    parts.observe({ type: 'conversation.started', conversationId, waitedMs });
+  }
+  const timer = setTimeout(() => stop('timeout'), Math.max(0, deadline(from) - parts.now().getTime()));
+  try {
+    const overdue = parts.conditions(from, parts.now());
+    if (overdue) return await end(parts, conversationId, from, overdue);
+    let state: ConversationState | undefined = from;
+    while (state?.status === 'running' && !signal.aborted) {
+      state = await takeTurn(parts, conversationId, state, signal);
     }
-    if (state?.status === 'running' && reasonOf(run.signal) === 'timeout') {
+    if (state?.status === 'running' && reasonOf(signal) === 'timeout') {
       const ending = parts.conditions(state, new Date(Math.max(deadline(state), parts.now().getTime())));
       if (ending) await end(parts, conversationId, state, ending);
     }
   } finally {
     clearTimeout(timer);
-    endListener.stop();
-    drain.removeEventListener('abort', onDrain);
   }
 }
 
-/** Picks the speaker, has it speak, and appends: the message, and the end in the same append if it ends here. */
+/** Picks the speaker, has it speak, and appends: the message, and as one with it the end or the nudge that it calls for. */
 async function takeTurn(
   parts: OrchestratorParts,
   conversationId: string,
@@ -68,7 +93,7 @@ async function takeTurn(
   if (!spoken) return state;
   if ('reason' in spoken) {
     await end(parts, conversationId, state, spoken);
-    return await readOn(parts.queue, conversationId, state);
+    return await readLog(parts.queue, conversationId);
   }
 
   const turn = state.turns + 1;
@@ -77,15 +102,22 @@ async function takeTurn(
   const event = replyEvent(state.lastSeq + 1, now, { turn, sender, ...spoken });
   const next = apply(state, event);
   const ending = parts.conditions(next, now);
-  const last = ending && terminationEvent(event.seq + 1, now, ending);
+  const nudge = ending ? undefined : nudgeDue(next);
+  const second = ending
+    ? terminationEvent(event.seq + 1, now, ending)
+    : nudge && nudgeEvent(event.seq + 1, now, nudge);
   const appended = await patiently(parts, signal, () =>
-    parts.queue.addMessage(conversationId, state.lastSeq, last ? [event, last] : [event]),
+    parts.queue.addMessage(conversationId, state.lastSeq, second ? [event, second] : [event]),
   );
-  if (appended !== 'appended') return await readOn(parts.queue, conversationId, state);
+  // All of it anew: where the storage lost its last moments, the log is another than what was known of it.
+  if (appended !== 'appended') return await readLog(parts.queue, conversationId);
   parts.observe({ type: 'turn.taken', conversationId, event });
-  if (!ending || !last) return next;
-  parts.observe({ type: 'conversation.ended', conversationId, ending, turns: turn });
-  return apply(next, last);
+  if (ending) parts.observe({ type: 'conversation.ended', conversationId, ending, turns: turn });
+  if (!second) return next;
+  if (second.type === 'conversation.nudged') {
+    parts.observe({ type: 'conversation.nudged', conversationId, event: second });
+  }
+  return apply(next, second);
 }
 
 /**
@@ -117,12 +149,12 @@ async function end(
   if (outcome === 'appended') observe({ type: 'conversation.ended', conversationId, ending, turns });
 }
 
-/** Folds what the log has behind a state. Undefined where there is no such conversation. */
-async function readOn(
+/** Folds the whole log. Undefined where there is no such conversation. */
+async function readLog(
   queue: ConversationQueue,
   conversationId: string,
-  state: ConversationState | undefined,
 ): Promise<ConversationState | undefined> {
+  let state: ConversationState | undefined;
   for (;;) {
     const entries = await queue.readOn(conversationId, state?.lastSeq ?? 0, PAGE_EVENTS);
     state = fold(

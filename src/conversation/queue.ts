@@ -1,4 +1,4 @@
-import type { Ending, Message, MessageEvent, TerminatedEvent } from './events.ts';
+import type { Ending, Message, MessageEvent, NudgedEvent, TerminatedEvent } from './events.ts';
 import type { ConversationSettings } from './settings.ts';
 import { NO_USAGE, type Usage } from './state.ts';
 
@@ -7,6 +7,14 @@ export interface LogEntry {
   seq: number;
   type: string;
   json: string;
+}
+
+/** A message, and what follows from it at once. */
+export type AppendedEvents = readonly [MessageEvent] | readonly [MessageEvent, NudgedEvent | TerminatedEvent];
+
+/** The end that comes with a message; undefined where the conversation goes on. */
+export function endOf([, second]: AppendedEvents): TerminatedEvent | undefined {
+  return second?.type === 'conversation.terminated' ? second : undefined;
 }
 
 /**
@@ -22,14 +30,10 @@ export type AppendOutcome = 'appended' | 'sequence_conflict' | 'terminated' | 'n
  */
 export interface ConversationQueue {
   /**
-   * Appends a message and, where the conversation ends with it, its end, as one. The first event's seq is
-   * `expectedSeq + 1`.
+   * Appends a message and what follows from it, as one: the conversation's end where it ends with it, or the
+   * moderator's nudge. The first event's seq is `expectedSeq + 1`.
    */
-  addMessage(
-    conversationId: string,
-    expectedSeq: number,
-    events: readonly [MessageEvent] | readonly [MessageEvent, TerminatedEvent],
-  ): Promise<AppendOutcome>;
+  addMessage(conversationId: string, expectedSeq: number, events: AppendedEvents): Promise<AppendOutcome>;
 
   /** The last `limit` messages, in order. */
   getContext(conversationId: string, limit: number): Promise<Message[]>;
@@ -90,6 +94,8 @@ export interface NewConversation {
   createdAt: Date;
   /** Null where it has to wait for a place. */
   startedAt: Date | null;
+  /** Kept in the log's first event. */
+  traceparent?: string | undefined;
   /** A client's key, already scoped to who may use it, and the hash of its body. */
   idempotency: { key: string; bodyHash: string } | null;
 }

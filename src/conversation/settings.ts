@@ -4,14 +4,20 @@ import { type Fault, invalid } from '../errors.ts';
 /** Who opens a conversation; no agent may take this name. */
 export const MODERATOR = 'Moderator';
 
+/** A model of a provider. */
+const modelChoice = z.object({ provider: z.string(), model: z.string() });
+
 const agentSettings = z.object({
   name: z.string(),
-  provider: z.string(),
-  model: z.string(),
+  ...modelChoice.shape,
+  /** Who plays the agent where its own model fails or its circuit is open, in this order. */
+  fallbacks: z.array(modelChoice).optional(),
   instructions: z.string().optional(),
   temperature: z.number(),
   maxOutputTokens: z.number().int(),
 });
+
+export const ON_CIRCUIT_OPEN = ['wait', 'fallback', 'end'] as const;
 
 /** Everything a conversation was started with, defaults filled in. It is kept in the log's first event. */
 export const conversationSettings = z.object({
@@ -21,16 +27,24 @@ export const conversationSettings = z.object({
   maxTurns: z.number().int(),
   timeoutSeconds: z.number().int(),
   contextMessages: z.number().int(),
+  /** What an agent does whose circuit is open; by default `fallback` where it has fallbacks, else `wait`. */
+  onCircuitOpen: z.enum(ON_CIRCUIT_OPEN).optional(),
   termination: z.object({
     phrases: z.array(z.string()),
     minTurns: z.number().int(),
-    similarity: z.object({ threshold: z.number(), consecutive: z.number().int() }),
+    similarity: z.object({
+      threshold: z.number(),
+      consecutive: z.number().int(),
+      /** False where a loop ends the conversation without a word before. */
+      nudge: z.boolean().optional(),
+    }),
     maxTotalTokens: z.number().int().optional(),
     maxCostUsd: z.number().optional(),
   }),
   metadata: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
 });
 
+export type ModelChoice = z.infer<typeof modelChoice>;
 export type AgentSettings = z.infer<typeof agentSettings>;
 export type ConversationSettings = z.infer<typeof conversationSettings>;
 
@@ -39,6 +53,7 @@ export interface AgentRequest {
   provider: string;
   name?: string | undefined;
   model?: string | undefined;
+  fallbacks?: { provider: string; model?: string | undefined }[] | undefined;
   instructions?: string | undefined;
   temperature?: number | undefined;
   maxOutputTokens?: number | undefined;
@@ -52,11 +67,14 @@ export interface ConversationRequest {
   maxTurns?: number | undefined;
   timeoutSeconds?: number | undefined;
   contextMessages?: number | undefined;
+  onCircuitOpen?: (typeof ON_CIRCUIT_OPEN)[number] | undefined;
   termination?:
     | {
         phrases?: string[] | undefined;
         minTurns?: number | undefined;
-        similarity?: { threshold?: number | undefined; consecutive?: number | undefined } | undefined;
+        similarity?:
+          | { threshold?: number | undefined; consecutive?: number | undefined; nudge?: boolean | undefined }
+          | undefined;
         maxTotalTokens?: number | undefined;
         maxCostUsd?: number | undefined;
       }
@@ -106,54 +124,42 @@ export function resolveSettings(
   const requested = request.agents ?? defaultAgents(roster);
   const faults: Fault[] = [];
   const withoutModel = new Map<string, number>();
-  const players = requested.map((agent, index) => {
-    const entry = roster.find(({ id }) => id === agent.provider);
-    if (!entry) {
-      const known = roster.map(({ id }) => id).join(', ');
-      faults.push({ path: `agents.${index}.provider`, message: `is none of ${known}` });
-      return undefined;
-    }
-    let { model } = agent;
-    if (model === undefined) {
-      const earlier = withoutModel.get(entry.id) ?? 0;
-      withoutModel.set(entry.id, earlier + 1);
-      model = entry.defaultModels[earlier % entry.defaultModels.length];
-    } else if (entry.models && !entry.models.includes(model)) {
-      faults.push({ path: `agents.${index}.model`, message: `is none of ${entry.models.join(', ')}` });
-    }
-    if (model === undefined && entry.configured) {
-      const message = `is needed, because ${entry.id} has no default model`;
-      faults.push({ path: `agents.${index}.model`, message });
-    }
-    return { agent, entry, model: model ?? '' };
+  const agents = requested.map((agent, index) => {
+    const path = `agents.${index}`;
+    const player = choose(agent, path, withoutModel, roster, faults);
+    const fallbacks = agent.fallbacks?.map((choice, place) =>
+      choose(choice, `${path}.fallbacks.${place}`, new Map(), roster, faults),
+    );
+    return { agent, player, fallbacks };
   });
 
   const names = nameAgents(
-    requested.map(({ name }, index) => {
-      const player = players[index];
-      return { given: name, fallback: player?.entry.displayName(player.model) ?? '' };
-    }),
+    agents.map(({ agent, player }) => ({
+      given: agent.name,
+      fallback: player?.entry.displayName(player.model) ?? '',
+    })),
     faults,
   );
   if (faults.length > 0) throw invalid(faults);
 
-  for (const [index, player] of players.entries()) {
-    if (player && !player.entry.configured) {
-      const { id, hint } = player.entry;
-      return { notConfigured: { path: `agents.${index}.provider`, provider: id, hint } };
+  for (const chosen of agents.flatMap(({ player, fallbacks = [] }) => [player, ...fallbacks])) {
+    if (chosen && !chosen.entry.configured) {
+      const { id, hint } = chosen.entry;
+      return { notConfigured: { path: `${chosen.path}.provider`, provider: id, hint } };
     }
   }
 
   const termination = request.termination ?? {};
   const settings: ConversationSettings = {
     topic: request.topic,
-    agents: players.flatMap((player, index) => {
+    agents: agents.flatMap(({ agent, player, fallbacks }, index) => {
       if (!player) return [];
-      const { agent, entry, model } = player;
       return {
         name: names[index] ?? '',
-        provider: entry.id,
-        model,
+        ...toModelChoice(player),
+        ...(fallbacks
+          ? { fallbacks: fallbacks.flatMap((chosen) => (chosen ? [toModelChoice(chosen)] : [])) }
+          : {}),
         ...(agent.instructions === undefined ? {} : { instructions: agent.instructions }),
         temperature: agent.temperature ?? defaults.temperature,
         maxOutputTokens: agent.maxOutputTokens ?? defaults.maxOutputTokens,
@@ -163,12 +169,14 @@ export function resolveSettings(
     maxTurns: request.maxTurns ?? defaults.maxTurns,
     timeoutSeconds: request.timeoutSeconds ?? defaults.timeoutSeconds,
     contextMessages: request.contextMessages ?? defaults.contextMessages,
+    ...(request.onCircuitOpen === undefined ? {} : { onCircuitOpen: request.onCircuitOpen }),
     termination: {
       phrases: termination.phrases ?? ['[done]'],
       minTurns: termination.minTurns ?? 2,
       similarity: {
         threshold: termination.similarity?.threshold ?? defaults.similarity.threshold,
         consecutive: termination.similarity?.consecutive ?? defaults.similarity.consecutive,
+        ...(termination.similarity?.nudge === undefined ? {} : { nudge: termination.similarity.nudge }),
       },
       ...(termination.maxTotalTokens === undefined ? {} : { maxTotalTokens: termination.maxTotalTokens }),
       ...(termination.maxCostUsd === undefined ? {} : { maxCostUsd: termination.maxCostUsd }),
@@ -176,6 +184,48 @@ export function resolveSettings(
     metadata: request.metadata ?? {},
   };
   return { settings };
+}
+
+interface Chosen {
+  path: string;
+  entry: RosterEntry;
+  model: string;
+}
+
+/**
+ * The provider and the model that a request means; undefined, with a fault, where there is no such provider.
+ *
+ * @param withoutModel how many agents of each provider named no model before, so that they take turns
+ */
+function choose(
+  { provider, model: given }: { provider: string; model?: string | undefined },
+  path: string,
+  withoutModel: Map<string, number>,
+  roster: readonly RosterEntry[],
+  faults: Fault[],
+): Chosen | undefined {
+  const entry = roster.find(({ id }) => id === provider);
+  if (!entry) {
+    const known = roster.map(({ id }) => id).join(', ');
+    faults.push({ path: `${path}.provider`, message: `is none of ${known}` });
+    return undefined;
+  }
+  let model = given;
+  if (model === undefined) {
+    const earlier = withoutModel.get(entry.id) ?? 0;
+    withoutModel.set(entry.id, earlier + 1);
+    model = entry.defaultModels[earlier % entry.defaultModels.length];
+  } else if (entry.models && !entry.models.includes(model)) {
+    faults.push({ path: `${path}.model`, message: `is none of ${entry.models.join(', ')}` });
+  }
+  if (model === undefined && entry.configured) {
+    faults.push({ path: `${path}.model`, message: `is needed, because ${entry.id} has no default model` });
+  }
+  return { path, entry, model: model ?? '' };
+}
+
+function toModelChoice({ entry, model }: Chosen): ModelChoice {
+  return { provider: entry.id, model };
 }
 
 /** The first two configured vendors; one alone talks with itself; none: the embedded pair. */

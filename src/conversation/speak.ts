@@ -1,21 +1,26 @@
-import { type Answer, type AttemptParts, makeAttempt } from './attempt.ts';
-import { estimateInput, overBudget } from './budget.ts';
+import { type Answer, type AttemptParts, makeAttempt, type Outcome } from './attempt.ts';
+import { BudgetSpentError, type DailyBudget, estimateInput, mostCost, overBudget } from './budget.ts';
 import { promptFor } from './context.ts';
 import type { Ending } from './events.ts';
 import type { Happening } from './happenings.ts';
 import { CircuitOpenError } from './lane.ts';
 import type { AttemptUnderWay } from './live.ts';
+import { withNudge } from './nudge.ts';
 import type { FindPlayer, Player } from './player.ts';
 import { type GenerateRequest, ProviderError } from './provider.ts';
 import type { ConversationQueue } from './queue.ts';
-import type { AgentSettings } from './settings.ts';
+import type { AgentSettings, ConversationSettings } from './settings.ts';
 import type { ConversationState } from './state.ts';
 import { reasonOf } from './stop.ts';
 import { deadline } from './termination.ts';
+import type { Tracer } from './tracer.ts';
+import { nextUnderstudy, type Understudy, understudiesOf } from './understudies.ts';
 
 export interface SpeakParts extends AttemptParts {
   queue: ConversationQueue;
   findPlayer: FindPlayer;
+  /** What all conversations together may spend in a day; undefined where there is no limit. */
+  dailyBudget: DailyBudget | undefined;
   /** A name that no other attempt ever has. */
   nameAttempt: () => string;
   /** Milliseconds to wait before the next try; undefined when the failure is final. `triesSoFar` is 1 after the first. */
@@ -23,19 +28,26 @@ export interface SpeakParts extends AttemptParts {
   /** Rejects with the signal's reason when it is aborted. */
   sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
   observe: (happening: Happening) => void;
+  tracer: Tracer;
 }
 
-/** What became of one try. */
-type Outcome =
-  | { kind: 'answered'; answer: Answer }
-  | { kind: 'failed'; error: ProviderError; attempt: AttemptUnderWay }
-  | { kind: 'refused'; error: CircuitOpenError }
-  | { kind: 'stopped' };
+/** A turn while it is being tried. */
+interface Turn {
+  readonly conversationId: string;
+  readonly state: ConversationState;
+  readonly speaker: number;
+  readonly agent: AgentSettings;
+  readonly onCircuitOpen: NonNullable<ConversationSettings['onCircuitOpen']>;
+  readonly understudies: readonly Understudy[];
+  attempts: number;
+  contextMessages: number;
+}
 
 /**
- * Has the agent whose turn it is speak: one attempt after another, until one succeeds or a failure is final.
+ * Has the agent whose turn it is speak: one attempt after another, by its own model or by a fallback, until
+ * one succeeds or nobody is left who could.
  *
- * @returns the answer, the ending that its failure means, or undefined where the run was stopped
+ * @returns the answer, the ending that the last failure means, or undefined where the run was stopped
  */
 export async function speak(
   parts: SpeakParts,
@@ -44,90 +56,171 @@ export async function speak(
   speaker: number,
   signal: AbortSignal,
 ): Promise<Answer | Ending | undefined> {
-  const agent = state.settings.agents[speaker];
-  if (!agent) throw new Error(`the turn policy chose agent ${speaker} of ${state.settings.agents.length}`);
-  let contextMessages = state.settings.contextMessages;
-  for (let tries = 1; ; tries++) {
-    const player = parts.findPlayer(agent.provider, agent.model);
-    if (!player) return ending('configuration_error', `${agent.provider} is not configured`);
-    const request = await promptOf(parts, conversationId, state, speaker, contextMessages);
-    if (signal.aborted) return undefined;
-    const spared = overBudget(state, request, player.price);
-    if (spared) return spared;
+  const turn = turnOf(conversationId, state, speaker);
+  const traced = { conversationId, turn: state.turns + 1, agent: turn.agent };
+  return await parts.tracer.turn(traced, () => tryUntilSpoken(parts, turn, signal));
+}
 
-    const outcome = await tryOnce(parts, conversationId, state, agent, player, request, signal);
+async function tryUntilSpoken(
+  parts: SpeakParts,
+  turn: Turn,
+  signal: AbortSignal,
+): Promise<Answer | Ending | undefined> {
+  const { conversationId, state } = turn;
+  let [player] = turn.understudies as [Understudy];
+  for (;;) {
+    const current = player;
+    const outcome = await parts.tracer.response(
+      { conversationId, turn: state.turns + 1, model: current.model },
+      () => tryOnce(parts, turn, current, signal),
+    );
     if (outcome.kind === 'stopped') return undefined;
     if (outcome.kind === 'answered') {
-      outcome.answer.metadata.attempts = tries;
+      outcome.answer.metadata.attempts = turn.attempts + 1;
       return outcome.answer;
     }
-    if (outcome.kind === 'refused')
-      return ending('circuit_open', `${agent.name} (${agent.provider}): ${outcome.error.message}`);
-
-    const { error, attempt } = outcome;
-    const shorter =
-      error.code === 'context_too_long' &&
-      contextMessages === state.settings.contextMessages &&
-      contextMessages > 1;
-    if (shorter) contextMessages = Math.floor(contextMessages / 2);
-    const retryInMs = shorter ? 0 : (parts.retryDelayMs(error, tries) ?? null);
-    const described = `${error.code}: ${error.message}`;
-    parts.live.failed(conversationId, attempt, { error: described, retryInMs });
-    if (retryInMs === null) return ending(error.reason, `${agent.name} (${agent.provider}): ${described}`);
-    try {
-      await parts.sleep(retryInMs, signal);
-    } catch (interruption) {
-      if (signal.aborted) return undefined;
-      throw interruption;
+    const now = parts.elapsed();
+    const why = learn(turn, player, outcome, now, parts.retryDelayMs);
+    const isOver = turn.onCircuitOpen === 'end' && player.out?.reason === 'circuit_open';
+    const next = isOver ? undefined : nextUnderstudy(turn.understudies, now);
+    const retryInMs = next ? Math.max(0, Math.round(next.notBefore - now)) : null;
+    if (outcome.kind === 'failed') {
+      const { error, attempt, latencyMs } = outcome;
+      parts.live.failed(conversationId, attempt, { error: `${error.code}: ${error.message}`, retryInMs });
+      parts.observe({ type: 'attempt.failed', conversationId, attempt, error, latencyMs, retryInMs });
     }
+    if (!next) return player.out;
+    if (next !== player) {
+      const change = { turn: state.turns + 1, agent: turn.agent.name, from: player.model, to: next.model };
+      parts.observe({ type: 'turn.fell_back', conversationId, ...change, why });
+    }
+    player = next;
+    if (!(await pause(parts, retryInMs ?? 0, signal))) return undefined;
   }
+}
+
+function turnOf(conversationId: string, state: ConversationState, speaker: number): Turn {
+  const { agents, contextMessages, onCircuitOpen } = state.settings;
+  const agent = agents[speaker];
+  if (!agent) throw new Error(`the turn policy chose agent ${speaker} of ${agents.length}`);
+  return {
+    conversationId,
+    state,
+    speaker,
+    agent,
+    onCircuitOpen: onCircuitOpen ?? (agent.fallbacks?.length ? 'fallback' : 'wait'),
+    understudies: understudiesOf(agent),
+    attempts: 0,
+    contextMessages,
+  };
+}
+
+/** Notes what a try in vain means for the model that made it; gives the failure's name. */
+function learn(
+  turn: Turn,
+  player: Understudy,
+  outcome: Exclude<Outcome, { kind: 'answered' | 'stopped' }>,
+  now: number,
+  retryDelayMs: SpeakParts['retryDelayMs'],
+): string {
+  if (outcome.kind === 'impossible') {
+    player.out = outcome.ending;
+    return outcome.ending.reason;
+  }
+  const { error } = outcome;
+  if (outcome.kind === 'refused') {
+    if (waitsWhenOpen(turn, player) || turn.onCircuitOpen === 'end') {
+      player.out = ending('circuit_open', `${turn.agent.name} (${player.model.provider}): ${error.message}`);
+    }
+    player.refused = true;
+    return 'circuit_open';
+  }
+  turn.attempts++;
+  player.tries++;
+  for (const understudy of turn.understudies) understudy.refused = false;
+  const all = turn.state.settings.contextMessages;
+  const shorten =
+    outcome.error.code === 'context_too_long' && turn.contextMessages === all && turn.contextMessages > 1;
+  if (shorten) turn.contextMessages = Math.floor(all / 2);
+  const delayMs = shorten ? 0 : retryDelayMs(outcome.error, player.tries);
+  if (delayMs === undefined) {
+    const detail = `${turn.agent.name} (${player.model.provider}): ${outcome.error.code}: ${error.message}`;
+    player.out = ending(outcome.error.reason, detail);
+  } else player.notBefore = now + delayMs;
+  return outcome.error.code;
+}
+
+/** One whose circuit is open is asked again only where nobody else is left, and then there is but waiting. */
+function waitsWhenOpen({ onCircuitOpen }: Turn, { refused }: Understudy): boolean {
+  return onCircuitOpen === 'wait' || (onCircuitOpen === 'fallback' && refused);
+}
+
+/** False where the run was stopped meanwhile. */
+async function pause({ sleep }: SpeakParts, milliseconds: number, signal: AbortSignal): Promise<boolean> {
+  try {
+    if (milliseconds > 0) await sleep(milliseconds, signal);
+  } catch (interruption) {
+    if (!signal.aborted) throw interruption;
+  }
+  return !signal.aborted;
 }
 
 async function promptOf(
   { queue }: SpeakParts,
-  conversationId: string,
-  { settings, turns }: ConversationState,
-  speaker: number,
-  contextMessages: number,
+  { conversationId, state, speaker, agent, contextMessages }: Turn,
+  model: string,
 ): Promise<GenerateRequest> {
   const recent = await queue.getContext(conversationId, contextMessages);
-  const { model, temperature, maxOutputTokens } = settings.agents[speaker] as AgentSettings;
-  const seed = `${conversationId}.${turns + 1}`;
-  return { ...promptFor(settings, speaker, recent), model, temperature, maxOutputTokens, seed };
+  const { temperature, maxOutputTokens } = agent;
+  const seed = `${conversationId}.${state.turns + 1}`;
+  const prompt = promptFor(state.settings, speaker, withNudge(recent, state.nudge));
+  return { ...prompt, model, temperature, maxOutputTokens, seed };
 }
 
-/** One attempt, when its lane lets it through. Whatever it throws, those who watch are not left with its text. */
+/** One attempt, when it is affordable and its lane lets it through. Whatever it throws, those who watch are not left with its text. */
 async function tryOnce(
   parts: SpeakParts,
-  conversationId: string,
-  state: ConversationState,
-  { name, provider, model }: AgentSettings,
-  player: Player,
-  request: GenerateRequest,
+  turn: Turn,
+  understudy: Understudy,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const { live, observe, elapsed } = parts;
+  const { live, observe, elapsed, tracer } = parts;
+  const { conversationId, state, agent } = turn;
+  const { provider, model } = understudy.model;
+  const player = parts.findPlayer(provider, model);
+  if (!player) {
+    return { kind: 'impossible', ending: ending('configuration_error', `${provider} is not configured`) };
+  }
+  const request = await promptOf(parts, turn, model);
+  if (signal.aborted) return { kind: 'stopped' };
+  const spared = overBudget(state, request, player.price);
+  if (spared) return { kind: 'impossible', ending: spared };
+
   const attempt: AttemptUnderWay = {
     id: parts.nameAttempt(),
     turn: state.turns + 1,
-    agent: name,
+    agent: agent.name,
     provider,
     model,
     afterSeq: state.lastSeq,
     text: '',
   };
+  const askedAt = elapsed();
   let startedAt: number | undefined;
   try {
     const answer = await player.lane.run(
-      (call) => {
-        startedAt = elapsed();
-        live.started(conversationId, attempt);
-        observe({ type: 'attempt.started', conversationId, attempt });
-        return makeAttempt(parts, conversationId, attempt, player, request, call);
-      },
+      (call) =>
+        withinDailyBudget(parts, player, request, attempt, () => {
+          startedAt = elapsed();
+          live.started(conversationId, attempt);
+          observe({ type: 'attempt.started', conversationId, attempt, waitedMs: startedAt - askedAt });
+          return tracer.call({ conversationId, attempt, request }, () =>
+            makeAttempt(parts, conversationId, attempt, player, request, call),
+          );
+        }),
       {
         tokens: estimateInput(request) + request.maxOutputTokens,
-        whenOpen: 'wait',
+        whenOpen: waitsWhenOpen(turn, understudy) ? 'wait' : 'refuse',
         deadline: deadline(state),
         signal,
       },
@@ -143,13 +236,35 @@ async function tryOnce(
       return { kind: 'stopped' };
     }
     if (error instanceof CircuitOpenError) return { kind: 'refused', error };
+    if (error instanceof BudgetSpentError) return { kind: 'impossible', ending: error.ending };
     if (error instanceof ProviderError) {
       const latencyMs = elapsed() - (startedAt ?? elapsed());
-      observe({ type: 'attempt.failed', conversationId, attempt, error, latencyMs });
-      return { kind: 'failed', error, attempt };
+      return { kind: 'failed', error, attempt, latencyMs };
     }
     live.failed(conversationId, attempt, { error: 'internal', retryInMs: null });
     throw error;
+  }
+}
+
+/** Sets the most that a call may cost aside for as long as it lasts. */
+async function withinDailyBudget(
+  { dailyBudget }: SpeakParts,
+  { price }: Player,
+  request: GenerateRequest,
+  attempt: AttemptUnderWay,
+  call: () => Promise<Answer>,
+): Promise<Answer> {
+  if (!dailyBudget) return await call();
+  const most = price && mostCost(price, request);
+  const reservation = await dailyBudget.reserve(most);
+  // What a vendor asks for an attempt that broke off is not known: nothing without a word of it, else the most.
+  let spent = (): number => (attempt.text === '' ? 0 : (most ?? 0));
+  try {
+    const answer = await call();
+    spent = () => answer.metadata.costUsd ?? 0;
+    return answer;
+  } finally {
+    reservation.settle(spent());
   }
 }
 

@@ -1,5 +1,5 @@
-import type { ConversationEvent, CreatedEvent, Ending, Message } from './events.ts';
-import { type LoopState, noLoops, observeReply } from './loops.ts';
+import type { ConversationEvent, CreatedEvent, Ending, Message, NudgedEvent } from './events.ts';
+import { forgive, type LoopState, noLoops, observeReply } from './loops.ts';
 import type { ConversationSettings } from './settings.ts';
 
 /** Tokens and US dollars of all replies; `costUsd` is null as soon as one reply's price is unknown. */
@@ -15,6 +15,8 @@ export interface ConversationState {
   readonly settings: ConversationSettings;
   readonly status: 'running' | 'paused' | 'terminated';
   readonly createdAt: number;
+  /** Of the span that made it. */
+  readonly traceparent: string | undefined;
   readonly lastSeq: number;
   /** The number of the last turn; 0 after the opening message. */
   readonly turns: number;
@@ -22,6 +24,8 @@ export interface ConversationState {
   readonly lastMessage: Message | undefined;
   readonly agents: readonly AgentState[];
   readonly loops: LoopState;
+  /** The moderator's word about a loop, once it was said. */
+  readonly nudge: NudgedEvent | undefined;
   readonly ending: Ending | undefined;
 }
 
@@ -45,17 +49,19 @@ export function addUsage(usage: Usage, { metadata }: Message): Usage {
 }
 
 /** The state after the log's first event. */
-function initialState({ settings, at, seq }: CreatedEvent): ConversationState {
+function initialState({ settings, at, seq, traceparent }: CreatedEvent): ConversationState {
   return {
     settings,
     status: 'running',
     createdAt: Date.parse(at),
+    traceparent,
     lastSeq: seq,
     turns: 0,
     usage: NO_USAGE,
     lastMessage: undefined,
     agents: settings.agents.map(({ name }) => ({ name, turns: 0 })),
     loops: noLoops({ topic: settings.topic, names: settings.agents.map(({ name }) => name) }),
+    nudge: undefined,
     ending: undefined,
   };
 }
@@ -77,6 +83,10 @@ export function apply(state: ConversationState, event: ConversationEvent): Conve
       return { ...state, lastSeq, status: 'paused' };
     case 'conversation.resumed':
       return { ...state, lastSeq, status: 'running' };
+    case 'conversation.nudged': {
+      const loops = forgive(state.loops, state.settings.termination.similarity);
+      return { ...state, lastSeq, nudge: event, loops };
+    }
     case 'conversation.terminated':
       return { ...state, lastSeq, status: 'terminated', ending: event };
     case 'conversation.created':

@@ -1,10 +1,13 @@
-import { type Cursor, parseCursor } from './cursor.ts';
+import { type Cursor, NO_MORE } from './cursor.ts';
+import type { MessageEvent } from './events.ts';
 import {
   type AttemptUnderWay,
   deltaFrame,
   eventFrame,
   type Frame,
   type LiveFeed,
+  type LiveItem,
+  type Snapshot,
   startedFrame,
 } from './live.ts';
 import type { ConversationQueue } from './queue.ts';
@@ -63,12 +66,19 @@ class Reader {
   readonly #sink: StreamSink;
   readonly #signal: AbortSignal;
   #seq: number;
-  /** Inside which attempt the reader came back. */
-  readonly #within: Cursor['within'];
-  #last: Frame | undefined;
-  /** Live frames while the history is being read; undefined once frames go straight to the sink. */
-  #pending: Frame[] | undefined;
+  /** Behind that event, inside which attempt the reader is, and how much of it was had. */
+  #attempt: string | undefined;
+  #offset: number;
+  /** The attempt, where this connection has had frames of it. */
+  #heard: AttemptUnderWay | undefined;
+  /** Whether frames of that attempt may have been lost. */
+  #torn = false;
+  /** Attempts behind that event that gave way to another; nothing more of them is said. */
+  #over: Set<string> | undefined;
+  /** What was heard while the history is being read; undefined once frames go straight to the sink. */
+  #pending: (Frame | Snapshot)[] | undefined;
   #pendingCharacters = 0;
+  #removed = false;
   #end: StreamEnd | 'behind' | undefined;
   #resolve: (end: StreamEnd | 'behind') => void = () => {};
 
@@ -85,7 +95,8 @@ class Reader {
     this.#sink = sink;
     this.#signal = signal;
     this.#seq = from.seq;
-    this.#within = from.within;
+    this.#attempt = from.within?.attempt;
+    this.#offset = from.within?.offset ?? 0;
   }
 
   /** Listens, catches up, goes on live. `behind`: live frames were lost; follow again from here. */
@@ -98,28 +109,34 @@ class Reader {
     if (this.#signal.aborted) onAbort();
     this.#pending = [];
     this.#pendingCharacters = 0;
-    let removed = false;
-    const { underWay, stop } = this.#live.follow(this.#id, (frame) => {
-      if (frame === 'removed') {
-        removed = true;
-        if (!this.#pending) this.#finish('removed');
-      } else if (this.#pending) this.#keep(frame);
-      else this.#deliver(frame);
+    this.#torn = this.#heard !== undefined;
+    let listening = true;
+    const following = this.#live.follow(this.#id, (item) => {
+      if (listening) this.#hear(item);
     });
-    const heard = underWay && { attempt: underWay, length: underWay.text.length };
     try {
-      // Asked before the history is read, so that the end is in the history where the answer is yes.
-      const terminated = await this.#queue.isTerminated(this.#id);
-      await this.#sendHistory();
-      this.#goLive(heard);
-      if (removed || terminated === undefined) this.#finish('removed');
-      else if (terminated) this.#finish('ended');
+      // A reader who goes meanwhile doesn't wait for it.
+      await Promise.race([following, promise]);
+      if (this.#end === undefined) await this.#catchUp();
       return await promise;
     } finally {
-      stop();
+      listening = false;
+      void following.then(
+        ({ stop }) => stop(),
+        () => {},
+      );
       this.#pending = undefined;
       this.#signal.removeEventListener('abort', onAbort);
     }
+  }
+
+  async #catchUp(): Promise<void> {
+    // Asked before the history is read, so that the end is in the history where the answer is yes.
+    const terminated = await this.#queue.isTerminated(this.#id);
+    await this.#sendHistory();
+    this.#goLive();
+    if (this.#removed || terminated === undefined) this.#finish('removed');
+    else if (terminated) this.#finish('ended');
   }
 
   #finish(end: StreamEnd | 'behind'): void {
@@ -131,7 +148,7 @@ class Reader {
     while (this.#end === undefined) {
       const entries = await this.#queue.readOn(this.#id, this.#seq, PAGE_EVENTS);
       if (entries.length === 0) return;
-      for (const entry of entries) this.#send(eventFrame(this.#id, entry));
+      for (const entry of entries) this.#sendEvent(eventFrame(this.#id, entry));
       if (this.#sink.backlog() > MAX_BACKLOG_BYTES / 4) await this.#awaitReader();
     }
   }
@@ -146,40 +163,96 @@ class Reader {
     }
   }
 
-  /** What was under way when listening began belongs right behind the history, if that is where it stands. */
-  #goLive(heard: { attempt: AttemptUnderWay; length: number } | undefined): void {
+  #hear(item: LiveItem): void {
+    if (item === 'removed') {
+      this.#removed = true;
+      if (!this.#pending) this.#finish('removed');
+    } else if (item === 'behind') this.#finish('behind');
+    else if (this.#pending) this.#keep(item);
+    else this.#deliver(item);
+  }
+
+  #keep(item: Frame | Snapshot): void {
+    this.#pending?.push(item);
+    if ('json' in item) this.#pendingCharacters += item.json.length;
+    if (this.#pendingCharacters > MAX_PENDING_CHARACTERS) this.#finish('behind');
+  }
+
+  #goLive(): void {
     const pending = this.#pending ?? [];
     this.#pending = undefined;
-    if (this.#end !== undefined) return;
-    if (heard && heard.attempt.afterSeq === this.#seq) {
-      const { attempt, length } = heard;
-      const within = this.#last ? parseCursor(this.#last.cursor, this.#id, this.#seq).within : this.#within;
-      const seen = within?.attempt === attempt.id ? Math.min(within.offset, length) : undefined;
-      if (seen === undefined) this.#send(startedFrame(this.#id, attempt));
-      const text = attempt.text.slice(seen ?? 0, length);
-      if (text !== '') this.#send(deltaFrame(this.#id, attempt, text, length));
+    for (const item of pending) {
+      // The log was read after this was heard; what is ahead of it even so is of no log that could be read.
+      if ('underWay' in item && item.underWay.afterSeq > this.#seq) continue;
+      this.#deliver(item);
     }
-    for (const frame of pending) this.#deliver(frame);
   }
 
-  #keep(frame: Frame): void {
-    this.#pendingCharacters += frame.json.length;
-    if (this.#pendingCharacters > MAX_PENDING_CHARACTERS) this.#finish('behind');
-    else this.#pending?.push(frame);
-  }
-
-  #deliver(frame: Frame): void {
-    if (this.#end !== undefined || frame.afterSeq < this.#seq) return;
-    if (frame.afterSeq > this.#seq) this.#finish('behind');
+  #deliver(item: Frame | Snapshot): void {
+    const { afterSeq } = 'underWay' in item ? item.underWay : item;
+    if (this.#end !== undefined || afterSeq < this.#seq) return;
+    if (afterSeq > this.#seq) this.#finish('behind');
     else if (this.#sink.backlog() > MAX_BACKLOG_BYTES) this.#finish('too_slow');
-    else this.#send(frame);
+    else if ('underWay' in item) this.#sendSoFar(item.underWay);
+    else if (item.attempt) this.#sendPart(item, item.attempt);
+    else this.#sendEvent(item);
+  }
+
+  /** What is under way, without what was had of it. */
+  #sendSoFar(attempt: AttemptUnderWay): void {
+    if (this.#over?.has(attempt.id)) return;
+    const had = this.#attempt === attempt.id ? this.#offset : undefined;
+    if (had === undefined) this.#send(startedFrame(this.#id, attempt));
+    const rest = attempt.text.slice(had);
+    if (rest !== '') this.#send(deltaFrame(this.#id, attempt, rest, attempt.text.length));
+    this.#torn = false;
+  }
+
+  /** A frame of an attempt, without what was had of it. Where it doesn't join on, what is under way is asked for again. */
+  #sendPart(frame: Frame, attempt: AttemptUnderWay): void {
+    if (this.#over?.has(attempt.id)) return;
+    const { type, text, to } = frame;
+    const had = this.#attempt === attempt.id ? this.#offset : undefined;
+    if (type === 'turn.started') {
+      if (had === undefined) this.#send(frame);
+    } else if (type === 'turn.failed') {
+      if (had !== undefined && had !== NO_MORE) this.#send(frame);
+    } else if (had === undefined || had < to - text.length) this.#finish('behind');
+    else if (had === to - text.length) this.#send(frame);
+    else if (had < to) this.#send(deltaFrame(this.#id, attempt, text.slice(had - to), to));
+  }
+
+  #sendEvent(frame: Frame): void {
+    if (this.#torn && frame.type === 'message') this.#sendRest(frame);
+    this.#send(frame);
+    this.#seq = frame.afterSeq + 1;
+    this.#attempt = undefined;
+    this.#heard = undefined;
+    this.#torn = false;
+    this.#over = undefined;
+    if (frame.type === 'conversation.terminated') this.#finish('ended');
+  }
+
+  /** What was lost of an attempt that this connection heard begin, from the message that it became. */
+  #sendRest({ json }: Frame): void {
+    const { content, metadata } = (JSON.parse(json) as MessageEvent).message;
+    if (this.#heard === undefined || this.#heard.id !== metadata.attempt) return;
+    const rest = content.slice(this.#offset);
+    // A guard that changed the content may have moved its code points.
+    if (rest !== '' && rest.isWellFormed())
+      this.#send(deltaFrame(this.#id, this.#heard, rest, content.length));
   }
 
   #send(frame: Frame): void {
     this.#sink.send(frame);
-    this.#last = frame;
-    if (frame.seq === undefined) return;
-    this.#seq = frame.seq;
-    if (frame.type === 'conversation.terminated') this.#finish('ended');
+    const { attempt, to } = frame;
+    if (attempt === undefined) return;
+    if (this.#attempt !== undefined && this.#attempt !== attempt.id) {
+      this.#over ??= new Set();
+      this.#over.add(this.#attempt);
+    }
+    this.#attempt = attempt.id;
+    this.#heard = attempt;
+    this.#offset = to;
   }
 }

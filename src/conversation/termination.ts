@@ -1,6 +1,7 @@
 import { caseless } from './caseless.ts';
 import type { Ending } from './events.ts';
 import { loopIn } from './loops.ts';
+import { nudgeDue } from './nudge.ts';
 import type { ConversationState } from './state.ts';
 
 /** A reason to end after the last message, or none. Pure: all it knows is the state and the time. */
@@ -15,10 +16,13 @@ const phrase: Condition = ({ settings, lastMessage, turns }) => {
   return found === undefined ? undefined : system('phrase', `${lastMessage.sender} said "${found}"`);
 };
 
-/** Agents that go round in circles: near-duplicates, cycles, or nothing but thanks and agreement. */
-export const repetition: Condition = ({ loops }) => {
-  const loop = loopIn(loops);
-  return loop && system('repetition', loop.detail);
+/**
+ * Agents that go round in circles (near-duplicates, cycles, or nothing but thanks and agreement), and go on
+ * with it after the moderator has told them.
+ */
+const repetition: Condition = (state) => {
+  const loop = loopIn(state.loops);
+  return loop && !nudgeDue(state) ? system('repetition', loop.detail) : undefined;
 };
 
 const tokenBudget: Condition = ({ settings, usage }) => {

@@ -80,6 +80,8 @@ const VENDORS: Record<VendorId, Vendor> = {
 /** The providers of a configuration: who there is, and those that can play an agent. */
 export interface ProviderCatalog {
   roster: readonly RosterEntry[];
+  /** Those that are known by name, as pairs of provider and model. */
+  models: readonly [provider: string, model: string][];
   /** Undefined where it is not configured. */
   find: (id: string) => Provider | undefined;
 }
@@ -91,9 +93,11 @@ export function createProviders(
 ): ProviderCatalog {
   const providers = new Map<string, Provider>([['embedded', embeddedProvider(embedded)]]);
   const roster: RosterEntry[] = [];
+  const models = EMBEDDED_MODELS.map((model): [string, string] => ['embedded', model]);
   for (const [id, vendor] of Object.entries(VENDORS) as [VendorId, Vendor][]) {
     const configured = vendor.isConfigured(settings[id]);
     const defaultModel = settings[id].defaultModel ?? vendor.defaultModel;
+    for (const model of [settings[id].defaultModel, vendor.defaultModel]) models.push([id, model ?? '']);
     if (configured) providers.set(id, vendor.create(settings[id], mask));
     roster.push({
       id,
@@ -114,5 +118,5 @@ export function createProviders(
     models: EMBEDDED_MODELS,
     embedded: true,
   });
-  return { roster, find: (id) => providers.get(id) };
+  return { roster, models, find: (id) => providers.get(id) };
 }

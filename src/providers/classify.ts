@@ -1,4 +1,5 @@
 import { ProviderError, type ProviderFailure } from '../conversation/provider.ts';
+import { askedByHeaders } from './retry-after.ts';
 
 /**
  * Words that vendors use as `code`, `type`, `status`, `error_code` or `reason` of an error and that mean
@@ -89,7 +90,7 @@ export function classify(thrown: unknown, mask: (text: string) => string): Provi
   return new ProviderError(
     thrown instanceof ProviderError ? thrown.code : failureOf({ status, body, details, chain, message }),
     shown(message || `The vendor answered ${status ?? 'something unexpected'}`, mask),
-    { status, retryAfterMs: retryAfterOf(thrown, details) },
+    { status, retryAfterMs: retryAfterOf(thrown, status, details) },
   );
 }
 
@@ -175,21 +176,14 @@ function shown(message: string, mask: (text: string) => string): string {
   return mask(text).replace(/\s+/g, ' ').trim().slice(0, MESSAGE_LIMIT).toWellFormed();
 }
 
-/** From the headers (RFC 9110, 10.2.3, and OpenAI's in milliseconds), or Google's RetryInfo (`"37.5s"`). */
-function retryAfterOf(thrown: unknown, details: unknown): number | undefined {
+/** From the headers, or Google's RetryInfo (`"37.5s"`), which stands in the body. */
+function retryAfterOf(thrown: unknown, status: number | undefined, details: unknown): number | undefined {
   if (thrown instanceof ProviderError) return thrown.retryAfterMs;
   const headers = field(thrown, 'headers');
-  const header = (name: string) => (headers instanceof Headers ? headers.get(name) : null);
-  const delay = listed(details).map((detail) => field(detail, 'retryDelay'));
-  const after = header('retry-after');
-  const waits = [
-    Number.parseFloat(header('retry-after-ms') ?? ''),
-    Number.parseFloat(after ?? '') * 1000,
-    Date.parse(after ?? '') - Date.now(),
-    ...delay.map((seconds) => Number.parseFloat(String(seconds)) * 1000),
-  ];
-  const wait = waits.find(Number.isFinite);
-  return wait === undefined ? undefined : Math.max(0, Math.round(wait));
+  const asked = headers instanceof Headers ? askedByHeaders(headers, status, Date.now()) : undefined;
+  const delays = listed(details).map((detail) => Number.parseFloat(String(field(detail, 'retryDelay'))));
+  const seconds = delays.find((delay) => delay >= 0);
+  return asked ?? (seconds === undefined ? undefined : Math.round(seconds * 1000));
 }
 
 function field(value: unknown, name: string): unknown {

@@ -1,4 +1,5 @@
 import type { Price } from '../conversation/budget.ts';
+import { isVersionOf } from './model-settings.ts';
 
 /**
  * As published on 2026-11-22: US dollars for a million input and output tokens, by the beginning of a model's name; the longest that fits
@@ -22,18 +23,20 @@ const PRICES: Readonly<Record<string, Readonly<Record<string, Price>>>> = {
   embedded: { '': { input: 0, output: 0 } },
 };
 
-/** The price of a provider's model; undefined where it is not known. */
+/** The models whose prices are published, as pairs of provider and model. */
+export function pricedModels(): [provider: string, model: string][] {
+  return Object.entries(PRICES).flatMap(([provider, prices]) =>
+    Object.keys(prices).map((model): [string, string] => [provider, model]),
+  );
+}
+
+/** The published price of a provider's model; undefined where it is not known. */
 export function priceOf(provider: string, model: string): Price | undefined {
   const prices = PRICES[provider] ?? {};
-  const fitting = Object.keys(prices).filter((name) => isVersionOf(name, model));
+  const fitting = Object.keys(prices).filter((name) => name === '' || isVersionOf(name, model));
   const longest = fitting.reduce<string | undefined>(
     (best, name) => (best === undefined || name.length > best.length ? name : best),
     undefined,
   );
   return longest === undefined ? undefined : prices[longest];
-}
-
-/** `gpt-4.1` prices `gpt-4.1-2025-04-14` and not `gpt-4.15`. */
-function isVersionOf(name: string, model: string): boolean {
-  return name === '' || model === name || model.startsWith(`${name}-`);
 }

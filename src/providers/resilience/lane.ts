@@ -12,6 +12,7 @@ import { Circuit, type Verdict } from './circuit.ts';
 import { Places } from './places.ts';
 import { RateLimit } from './rate.ts';
 import type { LaneSettings } from './settings.ts';
+import type { SharedProtection } from './shared-protection.ts';
 import { type Admission, Waiter } from './waiter.ts';
 
 /** Failures that speak of the vendor's health; all others are the call's own. */
@@ -45,10 +46,20 @@ export class LocalLane implements Lane {
   #pausedUntil = 0;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(settings: LaneSettings, onChange: (from: CircuitState, to: CircuitState) => void) {
+  /** @param name by which other instances know this lane */
+  constructor(
+    name: string,
+    settings: LaneSettings,
+    shared: SharedProtection,
+    onChange: (from: CircuitState, to: CircuitState) => void,
+  ) {
     this.#settings = settings;
     this.#onChange = onChange;
-    this.#circuit = new Circuit(settings.circuit, (from, to) => this.#circuitChanged(from, to));
+    this.#circuit = new Circuit(settings.circuit, {
+      onChange: (from, to) => this.#circuitChanged(from, to),
+      onClaim: () => this.#probeDecided(),
+      share: (hear) => shared.circuit(name, settings.totalMs, hear),
+    });
     this.#places = new Places(settings.places);
     this.#rate = new RateLimit(settings);
   }
@@ -80,6 +91,7 @@ export class LocalLane implements Lane {
       if (judged) await judged;
       this.#places.free();
       this.#proceed();
+      this.#circuit.yieldProbe();
     }
   }
 
@@ -114,13 +126,22 @@ export class LocalLane implements Lane {
     this.#proceed();
   }
 
+  #probeDecided(): void {
+    this.#dismiss();
+    this.#proceed();
+    // Whoever wanted to make it may have left meanwhile.
+    this.#circuit.yieldProbe();
+  }
+
   /** Milliseconds until the next in line may begin: 0 for now, Infinity for when something else has happened. */
   #delayMs(tokens: number): number {
-    if (!this.#circuit.isPassable) return Infinity;
+    if (this.#circuit.isShut) return Infinity;
     const pause = this.#pauseMs();
     if (pause > 0) return pause;
     if (this.#circuit.state === 'closed' && !this.#places.hasRoom) return Infinity;
-    return this.#rate.delayMs(tokens);
+    const rate = this.#rate.delayMs(tokens);
+    if (rate > 0) return rate;
+    return this.#circuit.mayBegin() ? 0 : Infinity;
   }
 
   #pauseMs(): number {
@@ -151,7 +172,7 @@ export class LocalLane implements Lane {
   #refusalOf(options: LaneOptions, failedProbes: number): Refusal | undefined {
     const pause = this.#pauseMs();
     if (failedProbes >= PROBES) return 'probes';
-    if (options.whenOpen === 'refuse' && !this.#circuit.isPassable) return 'open';
+    if (options.whenOpen === 'refuse' && this.#circuit.isShut) return 'open';
     if (options.whenOpen === 'refuse' && pause >= LONG_PAUSE_MS) return 'paused';
     const known = Math.max(this.#circuit.remainingMs, pause);
     return Date.now() + known > options.deadline ? 'deadline' : undefined;

@@ -1,6 +1,7 @@
 import type { CircuitState, Lane } from '../../conversation/lane.ts';
 import { LocalLane } from './lane.ts';
 import type { LaneSettings } from './settings.ts';
+import { type SharedProtection, UNSHARED } from './shared-protection.ts';
 
 /** A circuit's change of state, for those who count and write it down. */
 export interface CircuitChange {
@@ -10,12 +11,24 @@ export interface CircuitChange {
   to: CircuitState;
 }
 
+/** How busy a lane is. */
+export interface LaneLoad {
+  provider: string;
+  model: string;
+  circuit: CircuitState;
+  running: number;
+  waiting: number;
+  places: number;
+}
+
 /** All lanes of this process. */
 export interface Lanes {
   /** To be asked for each attempt: a lane that has been idle may be replaced by a new one. */
   lane(provider: string, model: string): Lane;
   /** The worst of the provider's models: open, then half-open, then closed. */
   circuitOf(provider: string): CircuitState;
+  /** Each of them as it is now. */
+  loads(): LaneLoad[];
 }
 
 /** Users name models, so there may be any number of them; what is in use is bounded by the conversations. */
@@ -25,6 +38,7 @@ const BY_BADNESS: readonly CircuitState[] = ['open', 'half_open', 'closed'];
 interface Entry {
   readonly key: string;
   readonly provider: string;
+  readonly model: string;
   readonly lane: LocalLane;
   lastUse: number;
 }
@@ -32,6 +46,7 @@ interface Entry {
 export function createLanes(
   settingsFor: (provider: string, model: string) => LaneSettings,
   hooks: { onChange: (change: CircuitChange) => void },
+  shared: SharedProtection = UNSHARED,
   mostLanes = MOST_LANES,
 ): Lanes {
   const entries = new Map<string, Entry>();
@@ -58,7 +73,8 @@ export function createLanes(
         while (entries.size >= mostLanes && dropOne());
         const onChange = (from: CircuitState, to: CircuitState): void =>
           hooks.onChange({ provider, model, from, to });
-        entry = { key, provider, lane: new LocalLane(settingsFor(provider, model), onChange), lastUse: 0 };
+        const lane = new LocalLane(key, settingsFor(provider, model), shared, onChange);
+        entry = { key, provider, model, lane, lastUse: 0 };
         entries.set(key, entry);
       }
       entry.lastUse = ++uses;
@@ -69,5 +85,12 @@ export function createLanes(
       for (const entry of entries.values()) if (entry.provider === provider) states.add(entry.lane.circuit());
       return BY_BADNESS.find((state) => states.has(state)) ?? 'closed';
     },
+    loads: () =>
+      Array.from(entries.values(), ({ provider, model, lane }) => ({
+        provider,
+        model,
+        circuit: lane.circuit(),
+        ...lane.load,
+      })),
   };
 }

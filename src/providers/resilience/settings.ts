@@ -20,6 +20,16 @@ export const DEFAULT_LANE_SETTINGS: LaneSettings = {
 /** One's own server has no other callers, and says by its own queue what it can take. */
 const LOCAL_PLACES = { initial: 4096, maximum: 4096 };
 
-export function laneSettingsFor(provider: string): LaneSettings {
-  return provider === 'local' ? { ...DEFAULT_LANE_SETTINGS, places: LOCAL_PLACES } : DEFAULT_LANE_SETTINGS;
+/** The settings of a lane: the defaults, the provider's own, and over them what the configuration says of the model. */
+export function laneSettingsFor(
+  provider: string,
+  { maxConcurrentCalls, ...given }: Partial<LaneSettings> & { maxConcurrentCalls?: number | undefined },
+): LaneSettings {
+  const { places } = DEFAULT_LANE_SETTINGS;
+  const own = provider === 'local' ? LOCAL_PLACES : places;
+  return {
+    ...DEFAULT_LANE_SETTINGS,
+    places: maxConcurrentCalls === undefined ? own : { ...own, maximum: maxConcurrentCalls },
+    ...given,
+  };
 }

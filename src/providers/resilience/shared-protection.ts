@@ -1,0 +1,46 @@
+/** What another instance says of a circuit. `unclaimed`: whoever was to make the probe doesn't. */
+export type CircuitNews =
+  | { state: 'open'; remainingMs: number }
+  | { state: 'closed' }
+  | { state: 'unclaimed' };
+
+/** `retryInMs`: when the one who makes the probe must have ended, or be gone. */
+export type Claim = { granted: true } | { granted: false; retryInMs: number };
+
+/** A circuit as one of several instances that share it. What is told reaches the others soon, or not at all. */
+export interface SharedCircuit {
+  /** Of its own accord; a probe is due after so many milliseconds. */
+  opened(openMs: number): void;
+  closed(): void;
+  /**
+   * Asks to make the probe that is due. Undefined where there is nobody else who could; granted where the others
+   * can't be asked. Never rejects.
+   */
+  claimProbe(): Promise<Claim> | undefined;
+  /** Gives a granted claim back without a probe. */
+  unclaimProbe(): void;
+  /** Nothing is heard any more. */
+  leave(): void;
+}
+
+/**
+ * PORT: what the instances of a platform share to shield vendors together. Where it fails each goes on by itself.
+ */
+export interface SharedProtection {
+  /**
+   * @param longestProbeMs when a probe has ended in any case
+   * @param hear told of what others do from now on, and soon of what they have done
+   */
+  circuit(name: string, longestProbeMs: number, hear: (news: CircuitNews) => void): SharedCircuit;
+}
+
+const ALONE: SharedCircuit = {
+  opened: () => {},
+  closed: () => {},
+  claimProbe: () => undefined,
+  unclaimProbe: () => {},
+  leave: () => {},
+};
+
+/** For a process that has its vendors for itself. */
+export const UNSHARED: SharedProtection = { circuit: () => ALONE };
