@@ -35,6 +35,8 @@ export class Printer {
         return this.#aside('[paused]');
       case 'conversation.resumed':
         return this.#aside('[resumed]');
+      case 'conversation.nudged':
+        return this.#aside(`[Moderator: ${oneLine(frame.content)}]`);
       case 'conversation.terminated':
         return this.#aside(`\n${this.#summary(frame)}`);
       default:

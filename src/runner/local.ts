@@ -1,17 +1,13 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { keepRunning, type RunParts } from './keep-running.ts';
 import type { Place, Runner } from './runner.ts';
 
-export interface LocalRunnerParts {
-  /** Runs one conversation until it is ended or the signal is aborted. */
-  run: (conversationId: string, signal: AbortSignal) => Promise<void>;
+export interface LocalRunnerParts extends RunParts {
   /** Called as a conversation that had to wait gets its place. */
   onPlace: (conversationId: string) => void;
-  onError: (conversationId: string, error: unknown, retryInMs: number) => void;
   maxActive: number;
+  /** The conversations that have not ended, oldest first. */
+  unfinished: () => Promise<string[]>;
 }
-
-const FIRST_RETRY_MS = 1000;
-const LAST_RETRY_MS = 60_000;
 
 /** Runs conversations in this process, `maxActive` at a time; the others wait in the order of their coming. */
 export class LocalRunner implements Runner {
@@ -43,8 +39,18 @@ export class LocalRunner implements Runner {
     this.#fill();
   }
 
+  async resume(): Promise<number> {
+    const unfinished = await this.#parts.unfinished();
+    for (const conversationId of unfinished) this.start(conversationId);
+    return unfinished.length;
+  }
+
   active(): number {
     return this.#running.size;
+  }
+
+  async depth(): Promise<{ waiting: number; active: number; delayed: number }> {
+    return { waiting: this.#waiting.size, active: this.#running.size, delayed: 0 };
   }
 
   async drain(): Promise<void> {
@@ -70,24 +76,10 @@ export class LocalRunner implements Runner {
 
   #run(conversationId: string): void {
     const controller = new AbortController();
-    const done = this.#keepRunning(conversationId, controller.signal).finally(() => {
+    const done = keepRunning(this.#parts, conversationId, controller.signal).finally(() => {
       this.#running.delete(conversationId);
       this.#fill();
     });
     this.#running.set(conversationId, { controller, done });
-  }
-
-  /** What the storage can't take now it may take later: the log says where to go on. */
-  async #keepRunning(conversationId: string, signal: AbortSignal): Promise<void> {
-    for (let retryInMs = FIRST_RETRY_MS; ; retryInMs = Math.min(retryInMs * 2, LAST_RETRY_MS)) {
-      try {
-        return await this.#parts.run(conversationId, signal);
-      } catch (error) {
-        if (signal.aborted) return;
-        this.#parts.onError(conversationId, error, retryInMs);
-        await delay(retryInMs, undefined, { signal }).catch(() => {});
-        if (signal.aborted) return;
-      }
-    }
   }
 }

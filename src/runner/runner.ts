@@ -10,8 +10,15 @@ export interface Runner {
    * starting it once.
    */
   start(conversationId: string, place?: Place): void;
-  /** How many run at this moment. */
+  /**
+   * Goes on with what has not ended, also where nobody starts it any more: a process may die between making a
+   * conversation and starting it. Gives how many there are.
+   */
+  resume(): Promise<number>;
+  /** How many run at this moment in this process. */
   active(): number;
+  /** How many wait and run, where all instances share a queue on all of them; `delayed` wait for another try. */
+  depth(): Promise<{ waiting: number; active: number; delayed: number }>;
   /** Takes no more turns, ends the calls in flight; fulfilled when all is quiet. What runs goes on at the next start. */
   drain(): Promise<void>;
 }

@@ -1,9 +1,7 @@
-import { caseless } from '../conversation/caseless.ts';
 import {
   type ConversationEvent,
   type Ending,
   type Message,
-  type MessageEvent,
   openingEvents,
   parseEvent,
   type TerminatedEvent,
@@ -11,6 +9,7 @@ import {
 } from '../conversation/events.ts';
 import type { LiveAnnouncer } from '../conversation/live.ts';
 import {
+  type AppendedEvents,
   type AppendOutcome,
   type ConversationCatalog,
   type ConversationFilter,
@@ -25,6 +24,7 @@ import {
 } from '../conversation/queue.ts';
 import { type ConversationState, fold } from '../conversation/state.ts';
 import { AppError } from '../errors.ts';
+import { includes, matches } from './matching.ts';
 
 interface Kept {
   id: string;
@@ -50,11 +50,7 @@ export class MemoryStorage implements ConversationQueue, ConversationCatalog {
     this.#now = now;
   }
 
-  async addMessage(
-    id: string,
-    expectedSeq: number,
-    events: readonly [MessageEvent] | readonly [MessageEvent, TerminatedEvent],
-  ): Promise<AppendOutcome> {
+  async addMessage(id: string, expectedSeq: number, events: AppendedEvents): Promise<AppendOutcome> {
     const kept = this.#conversations.get(id);
     if (!kept) return 'not_found';
     if (stateOf(kept).status === 'terminated') return 'terminated';
@@ -97,7 +93,8 @@ export class MemoryStorage implements ConversationQueue, ConversationCatalog {
     return entries;
   }
 
-  async create({ id, settings, createdAt, startedAt, idempotency }: NewConversation): Promise<CreateOutcome> {
+  async create(conversation: NewConversation): Promise<CreateOutcome> {
+    const { id, settings, createdAt, startedAt, traceparent, idempotency } = conversation;
     if (idempotency) {
       const used = this.#idempotencyKeys.get(idempotency.key);
       if (used && used.at > createdAt.getTime() - IDEMPOTENCY_WINDOW_MS) {
@@ -109,7 +106,7 @@ export class MemoryStorage implements ConversationQueue, ConversationCatalog {
     }
     const kept: Kept = { id, key: ++this.#lastKey, entries: [], startedAt };
     this.#conversations.set(id, kept);
-    this.#append(kept, openingEvents(settings, createdAt));
+    this.#append(kept, openingEvents(settings, createdAt, traceparent));
     return { outcome: 'created' };
   }
 
@@ -217,19 +214,4 @@ function recordOf(kept: Kept): ConversationRecord {
       ? { reason: end.reason, ...(end.detail === undefined ? {} : { detail: end.detail }), by: end.by }
       : null,
   };
-}
-
-function matches({ status, settings, createdAt }: ConversationRecord, filter: ConversationFilter): boolean {
-  const at = Date.parse(createdAt);
-  return (
-    (filter.status === undefined || status === filter.status) &&
-    (filter.provider === undefined || settings.agents.some(({ provider }) => provider === filter.provider)) &&
-    (filter.q === undefined || includes(settings.topic, filter.q)) &&
-    (filter.createdAfter === undefined || at > filter.createdAfter.getTime()) &&
-    (filter.createdBefore === undefined || at < filter.createdBefore.getTime())
-  );
-}
-
-function includes(text: string, wanted: string): boolean {
-  return caseless(text).includes(caseless(wanted));
 }

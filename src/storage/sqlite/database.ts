@@ -6,6 +6,8 @@ export class StorageError extends Error {
   override readonly name = 'StorageError';
 }
 
+/** In the folder that one process holds. */
+export const DATABASE_FILE = 'conversations.sqlite';
 /** Marks the file as ours; "aicp" in ASCII. https://sqlite.org/pragma.html#pragma_application_id */
 const APPLICATION_ID = 0x61696370;
 /** Checking a file takes time with its size: below this many bytes it is checked whole at every start. */
@@ -103,7 +105,7 @@ function check(path: string, knownVersion: number): void {
   }
 }
 
-function sizeOf(path: string): number {
+export function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 

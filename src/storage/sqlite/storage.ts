@@ -1,51 +1,57 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { caseless } from '../../conversation/caseless.ts';
-import {
-  type Ending,
-  type Message,
-  type MessageEvent,
-  openingEvents,
-  type TerminatedEvent,
-} from '../../conversation/events.ts';
+import { type Ending, type Message, openingEvents } from '../../conversation/events.ts';
 import type { LiveAnnouncer } from '../../conversation/live.ts';
 import {
+  type AppendedEvents,
   type AppendOutcome,
   type ConversationCatalog,
   type ConversationFilter,
   type ConversationQueue,
   type ConversationRecord,
   type CreateOutcome,
+  endOf,
   type LogEntry,
   type NewConversation,
-  PAGE_CHARACTERS,
   type Page,
 } from '../../conversation/queue.ts';
 import { AppError } from '../../errors.ts';
-import { openDatabase, openForReading } from './database.ts';
+import { RecentMessages } from '../recent-messages.ts';
+import { DATABASE_FILE, openDatabase, openForReading, sizeOf } from './database.ts';
 import { GroupCommit } from './group-commit.ts';
 import { FIND_BY_ID, type ListedRow, listingQuery } from './listing.ts';
 import { lockDirectory } from './lock.ts';
-import { RecentMessages } from './recent-messages.ts';
+import { READ_ON, readLog } from './log.ts';
 import { toMessage, toRecord } from './records.ts';
 import { createWriter, type WriteOperation, type WriteResult } from './writer.ts';
 
 export interface SqliteStorage extends ConversationQueue, ConversationCatalog {
   close(): void;
+  /** US dollars that the replies since then cost, as far as that is known; for a day's budget. */
+  spentSince(at: Date): number;
+  /** The sizes of its files. */
+  fileBytes(): { database: number; wal: number };
 }
 
 /**
  * The embedded storage: one SQLite file in a folder that this process holds alone.
  *
  * @param holder one line that says who holds the folder, for another process that tries
+ * @param onAppend told how long each append took, in milliseconds
  * @throws StorageError where the folder is held, or the file can't be used
  */
-export function openSqliteStorage(directory: string, holder: string, live: LiveAnnouncer): SqliteStorage {
+export function openSqliteStorage(
+  directory: string,
+  holder: string,
+  live: LiveAnnouncer,
+  onAppend: (milliseconds: number) => void = () => {},
+): SqliteStorage {
   const lock = lockDirectory(directory, holder);
   try {
-    const path = join(directory, 'conversations.sqlite');
+    const path = join(directory, DATABASE_FILE);
     const writing = openDatabase(path);
-    return new Storage(writing, openForReading(path), live, lock);
+    return new Storage(writing, openForReading(path), live, lock, onAppend);
   } catch (error) {
     lock.release();
     throw error;
@@ -56,6 +62,7 @@ class Storage implements SqliteStorage {
   readonly #writing: Database.Database;
   readonly #reading: Database.Database;
   readonly #lock: { release: () => void };
+  readonly #onAppend: (milliseconds: number) => void;
   readonly #commits: GroupCommit;
   readonly #recent = new RecentMessages();
   readonly #statements = new Map<string, Database.Statement>();
@@ -65,10 +72,12 @@ class Storage implements SqliteStorage {
     reading: Database.Database,
     live: LiveAnnouncer,
     lock: { release: () => void },
+    onAppend: (milliseconds: number) => void,
   ) {
     this.#writing = writing;
     this.#reading = reading;
     this.#lock = lock;
+    this.#onAppend = onAppend;
     reading.function('fold', { deterministic: true }, (text) => caseless(String(text)));
     const write = createWriter(writing);
     this.#commits = new GroupCommit(
@@ -88,16 +97,16 @@ class Storage implements SqliteStorage {
   async addMessage(
     conversationId: string,
     expectedSeq: number,
-    events: readonly [MessageEvent] | readonly [MessageEvent, TerminatedEvent],
+    events: AppendedEvents,
   ): Promise<AppendOutcome> {
-    const [{ message }, end] = events;
-    const { outcome } = await this.#commits.submit({
+    const [{ message }] = events;
+    const { outcome } = await this.#append({
       kind: 'append',
       id: conversationId,
       expectedSeq,
       entries: events.map(toEntry),
       message,
-      end: end ?? null,
+      end: endOf(events) ?? null,
     });
     return outcome as AppendOutcome;
   }
@@ -106,7 +115,7 @@ class Storage implements SqliteStorage {
     conversationId: string,
     ending: Ending,
   ): Promise<Exclude<AppendOutcome, 'sequence_conflict'>> {
-    const { outcome } = await this.#commits.submit({
+    const { outcome } = await this.#append({
       kind: 'end',
       id: conversationId,
       at: Date.now(),
@@ -151,23 +160,12 @@ class Storage implements SqliteStorage {
   }
 
   async readOn(conversationId: string, afterSeq: number, limit: number): Promise<LogEntry[]> {
-    const rows = this.#statement<LogEntry>(
-      `SELECT seq, type, json FROM events
-       WHERE conversation = (SELECT key FROM conversations WHERE id = ?) AND seq > ?
-       ORDER BY seq LIMIT ?`,
-    ).iterate(conversationId, afterSeq, limit);
-    const entries: LogEntry[] = [];
-    let characters = 0;
-    for (const entry of rows) {
-      entries.push(entry);
-      characters += entry.json.length;
-      if (characters >= PAGE_CHARACTERS) break;
-    }
-    return entries;
+    return readLog(this.#statement<LogEntry>(READ_ON), conversationId, afterSeq, limit);
   }
 
-  async create({ id, settings, createdAt, startedAt, idempotency }: NewConversation): Promise<CreateOutcome> {
-    const [created, opening] = openingEvents(settings, createdAt);
+  async create(conversation: NewConversation): Promise<CreateOutcome> {
+    const { id, settings, createdAt, startedAt, traceparent, idempotency } = conversation;
+    const [created, opening] = openingEvents(settings, createdAt, traceparent);
     const { outcome, replayed } = await this.#commits.submit({
       kind: 'create',
       id,
@@ -231,11 +229,36 @@ class Storage implements SqliteStorage {
     return rows.map(({ id }) => id);
   }
 
+  spentSince(at: Date): number {
+    const [row] = this.#all<{ usd: number | null }>(
+      `SELECT sum(json ->> '$.message.metadata.costUsd') AS usd FROM events
+       WHERE conversation IN (SELECT key FROM conversations WHERE ended_at IS NULL OR ended_at >= ?)
+         AND type = 'message' AND json ->> '$.at' >= ?`,
+      at.getTime(),
+      at.toISOString(),
+    );
+    return row?.usd ?? 0;
+  }
+
+  fileBytes(): { database: number; wal: number } {
+    const path = this.#writing.name;
+    return { database: sizeOf(path), wal: sizeOf(`${path}-wal`) };
+  }
+
   close(): void {
     this.#commits.flush();
     this.#reading.close();
     this.#writing.close();
     this.#lock.release();
+  }
+
+  async #append(operation: WriteOperation): Promise<WriteResult> {
+    const startedAt = performance.now();
+    try {
+      return await this.#commits.submit(operation);
+    } finally {
+      this.#onAppend(performance.now() - startedAt);
+    }
   }
 
   /** Follows what was committed, before anybody can read in between. */

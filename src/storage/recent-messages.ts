@@ -1,4 +1,4 @@
-import type { Message } from '../../conversation/events.ts';
+import type { Message } from '../conversation/events.ts';
 
 /** Characters of messages kept in memory, of all conversations together. */
 const MAX_CHARACTERS = 64 * 1024 * 1024;
@@ -12,10 +12,12 @@ interface Tail {
 
 /**
  * The last messages of the conversations that are running, so that a turn need not read back what was
- * written a moment ago. It only ever repeats what is durable; what it doesn't have is read from the file.
+ * written a moment ago. It only ever repeats what is durable; what it doesn't have is read from the storage.
  */
 export class RecentMessages {
   readonly #tails = new Map<string, Tail>();
+  /** The reading under way of each conversation whose log hasn't moved since it began. */
+  readonly #readings = new Map<string, object>();
   #characters = 0;
 
   get(conversationId: string, limit: number): Message[] | undefined {
@@ -23,7 +25,24 @@ export class RecentMessages {
     return tail && tail.limit >= limit ? tail.messages.slice(-limit) : undefined;
   }
 
-  /** Remembers what was read from the file: the last `limit` messages. */
+  /**
+   * Reads the last `limit` messages and remembers them, unless the log moved on or was dropped meanwhile: then
+   * they may be behind it.
+   */
+  async read(conversationId: string, limit: number, read: () => Promise<Message[]>): Promise<Message[]> {
+    const reading = {};
+    this.#readings.set(conversationId, reading);
+    try {
+      const messages = await read();
+      const isCurrent = this.#readings.get(conversationId) === reading;
+      if (isCurrent && messages.length > 0) this.set(conversationId, limit, messages);
+      return messages;
+    } finally {
+      if (this.#readings.get(conversationId) === reading) this.#readings.delete(conversationId);
+    }
+  }
+
+  /** Remembers the last `limit` messages of a log. */
   set(conversationId: string, limit: number, messages: readonly Message[]): void {
     this.drop(conversationId);
     const characters = messages.reduce((sum, { content }) => sum + content.length, 0);
@@ -32,10 +51,12 @@ export class RecentMessages {
     this.#evict();
   }
 
-  /** Follows the log of a conversation that is remembered. */
+  /** Follows the log of a conversation that is remembered; what doesn't follow on is not believed. */
   append(conversationId: string, message: Message): void {
+    this.#readings.delete(conversationId);
     const tail = this.#tails.get(conversationId);
     if (!tail) return;
+    if (tail.messages.at(-1)?.seq !== message.seq - 1) return this.drop(conversationId);
     tail.messages.push(message);
     let change = message.content.length;
     if (tail.messages.length > tail.limit) change -= tail.messages.shift()?.content.length ?? 0;
@@ -45,6 +66,7 @@ export class RecentMessages {
   }
 
   drop(conversationId: string): void {
+    this.#readings.delete(conversationId);
     const tail = this.#tails.get(conversationId);
     if (!tail) return;
     this.#characters -= tail.characters;

@@ -1,0 +1,67 @@
+import { randomUUID } from 'node:crypto';
+import { RedisLive } from '../live/redis.ts';
+import { BullmqRunner } from '../runner/bullmq.ts';
+import { connect } from '../storage/redis/connection.ts';
+import { RedisDailyBudget } from '../storage/redis/daily-budget.ts';
+import { PLATFORM_PREFIX as PREFIX } from '../storage/redis/keys.ts';
+import { openRedisStorage } from '../storage/redis/storage.ts';
+import type { Backend } from './backend.ts';
+import { type ProtectionHooks, RedisProtection } from './redis-protection.ts';
+
+export interface DistributedHooks extends ProtectionHooks {
+  /** How long an append took, in milliseconds. */
+  onAppend: (milliseconds: number) => void;
+  /** Whatever goes wrong on the way to Redis, once a second at most for the same. */
+  onTrouble: (error: unknown) => void;
+}
+
+/**
+ * Many instances on one Redis: streams for the log, BullMQ for who runs what, pub/sub for what is live. Where
+ * Redis isn't there yet, it is waited for.
+ *
+ * @param dailyLimitUsd of all instances together; Infinity: none
+ * @throws Error with one line where the URL is not one
+ */
+export function openDistributed(
+  url: string,
+  dailyLimitUsd: number,
+  hooks: DistributedHooks,
+): Backend & { durabilityWarning: () => Promise<string | undefined> } {
+  const origin = randomUUID();
+  const client = connect(url, hooks.onTrouble);
+  const subscriber = connect(url, hooks.onTrouble);
+  const live = new RedisLive({
+    publisher: client,
+    subscriber,
+    prefix: PREFIX,
+    origin,
+    isTerminated: (conversationId) => storage.isTerminated(conversationId),
+  });
+  const protection = new RedisProtection({ client, subscriber, prefix: PREFIX, origin, hooks });
+  const storage = openRedisStorage({ client, prefix: PREFIX, origin, live, onAppend: hooks.onAppend });
+  return {
+    name: 'redis',
+    storage,
+    live,
+    dailyBudget:
+      dailyLimitUsd === Infinity
+        ? undefined
+        : new RedisDailyBudget({ client, prefix: PREFIX, limitUsd: dailyLimitUsd, now: () => new Date() }),
+    fileBytes: undefined,
+    protection,
+    createRunner: (runnerHooks) =>
+      new BullmqRunner({
+        ...runnerHooks,
+        connect: () => connect(url, hooks.onTrouble, { patient: true }),
+        prefix: `{${PREFIX}:jobs}`,
+        onTrouble: hooks.onTrouble,
+        unfinished: () => storage.unfinished(),
+      }),
+    durabilityWarning: () => storage.durabilityWarning(),
+    async close() {
+      protection.close();
+      await storage.close();
+      subscriber.disconnect();
+    },
+  };
+}

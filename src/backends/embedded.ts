@@ -1,0 +1,38 @@
+import { LocalLive } from '../conversation/live.ts';
+import { LocalDailyBudget, startOfDay } from '../providers/resilience/daily-budget.ts';
+import { UNSHARED } from '../providers/resilience/shared-protection.ts';
+import { LocalRunner } from '../runner/local.ts';
+import { openSqliteStorage } from '../storage/sqlite/storage.ts';
+import type { Backend } from './backend.ts';
+
+/**
+ * All in this process: needs nothing but a folder.
+ *
+ * @param holder one line that says who holds the folder
+ * @param dailyLimitUsd Infinity: none
+ * @param onAppend told how long each append took, in milliseconds
+ * @throws StorageError where the folder can't be used
+ */
+export function openEmbedded(
+  folder: string,
+  holder: string,
+  dailyLimitUsd: number,
+  onAppend: (milliseconds: number) => void,
+): Backend {
+  const live = new LocalLive();
+  const storage = openSqliteStorage(folder, holder, live, onAppend);
+  const now = (): Date => new Date();
+  return {
+    name: 'sqlite',
+    storage,
+    live,
+    dailyBudget:
+      dailyLimitUsd === Infinity
+        ? undefined
+        : new LocalDailyBudget(dailyLimitUsd, storage.spentSince(startOfDay(now())), now),
+    fileBytes: () => storage.fileBytes(),
+    protection: UNSHARED,
+    createRunner: (hooks) => new LocalRunner({ ...hooks, unfinished: () => storage.unfinished() }),
+    close: async () => storage.close(),
+  };
+}

@@ -1,0 +1,132 @@
+import { z } from 'zod';
+import type {
+  CircuitNews,
+  SharedCircuit,
+  SharedProtection,
+} from '../providers/resilience/shared-protection.ts';
+import type { RedisClient } from '../storage/redis/connection.ts';
+import { RedisCircuit } from './redis-circuit.ts';
+
+/** What of the protection is meant. */
+export type ProtectionKind = 'circuit';
+
+export interface ProtectionHooks {
+  /** Redis doesn't answer: from now on this instance shields vendors by what it meets itself. */
+  onFallback: (kind: ProtectionKind) => void;
+  onRecovery: (kind: ProtectionKind) => void;
+}
+
+const news = z.object({
+  origin: z.string(),
+  name: z.string(),
+  state: z.enum(['open', 'closed', 'unclaimed']),
+  remainingMs: z.number(),
+  /** When it was decided, in milliseconds since 1970. */
+  at: z.number(),
+});
+
+/**
+ * Circuits that all instances on one Redis share: a key says that one is open, for who comes later, and one pub/sub
+ * channel tells who is there. A call that is well asks nothing of Redis; only making a lane reads that key, and only
+ * the probe is asked for. Messages that were missed are made good by reading when the connection is back.
+ */
+export class RedisProtection implements SharedProtection {
+  readonly #parts: {
+    client: RedisClient;
+    subscriber: RedisClient;
+    prefix: string;
+    origin: string;
+    hooks: ProtectionHooks;
+  };
+  readonly #channel: string;
+  readonly #circuits = new Map<string, RedisCircuit>();
+  #isShared = true;
+  #isClosed = false;
+
+  /**
+   * @param parts neither connection ends with it
+   */
+  constructor(parts: {
+    client: RedisClient;
+    subscriber: RedisClient;
+    prefix: string;
+    /** Names this instance. */
+    origin: string;
+    hooks: ProtectionHooks;
+  }) {
+    this.#parts = parts;
+    this.#channel = `${parts.prefix}:circuits`;
+    const { client, subscriber } = parts;
+    subscriber.on('message', (channel: string, text: string) => {
+      if (channel === this.#channel) this.#hear(text);
+    });
+    for (const connection of [client, subscriber]) {
+      connection.on('close', () => this.#answered(false));
+      connection.on('ready', () => void this.#catchUp());
+    }
+    void this.#catchUp();
+  }
+
+  circuit(name: string, longestProbeMs: number, hear: (heard: CircuitNews) => void): SharedCircuit {
+    const { client, prefix, origin } = this.#parts;
+    const circuit = new RedisCircuit({
+      client,
+      prefix,
+      origin,
+      name,
+      channel: this.#channel,
+      longestProbeMs,
+      hear,
+      onAnswer: (isAnswered) => this.#answered(isAnswered),
+      onLeave: () => this.#circuits.delete(name),
+    });
+    this.#circuits.set(name, circuit);
+    void circuit.catchUp();
+    return circuit;
+  }
+
+  /** Before the connections. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  #hear(text: string): void {
+    const { success, data } = news.safeParse(parse(text));
+    if (!success || data.origin === this.#parts.origin) return;
+    const { state, remainingMs, at } = data;
+    this.#circuits.get(data.name)?.receive(state === 'open' ? { state, remainingMs } : { state }, at);
+  }
+
+  async #catchUp(): Promise<void> {
+    const { subscriber } = this.#parts;
+    // The one that is back last does it.
+    if (this.#isClosed || !this.#areReady()) return;
+    try {
+      await subscriber.subscribe(this.#channel);
+    } catch {
+      return this.#answered(false);
+    }
+    const all = await Promise.all([...this.#circuits.values()].map((circuit) => circuit.catchUp()));
+    if (all.every(Boolean)) this.#answered(true);
+  }
+
+  #areReady(): boolean {
+    const { client, subscriber } = this.#parts;
+    return client.status === 'ready' && subscriber.status === 'ready';
+  }
+
+  #answered(isAnswered: boolean): void {
+    if (this.#isClosed || this.#isShared === isAnswered || (isAnswered && !this.#areReady())) return;
+    this.#isShared = isAnswered;
+    if (isAnswered) this.#parts.hooks.onRecovery('circuit');
+    else this.#parts.hooks.onFallback('circuit');
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
