@@ -1,25 +1,36 @@
 import type { Happening } from '../conversation/happenings.ts';
 import type { Logger } from './logger.ts';
 
-/** Writes what happens in conversations to the log; no text of a message, at any level. */
+/** Writes what happens in conversations to the log (docs/logs.md); no text of a message, at any level. */
 export function createJournal(logger: Logger): (happening: Happening) => void {
   const log = logger.child({ logger: 'orchestrator' });
   return (happening) => {
     const conversation_id = happening.conversationId;
     switch (happening.type) {
+      case 'conversation.started':
+        return log.info({ conversation_id, waited: happening.waitedMs / 1000 }, 'conversation.started');
       case 'conversation.resumed':
         return log.info({ conversation_id, turn: happening.turns }, 'conversation.resumed');
       case 'attempt.started': {
+        if (!log.isLevelEnabled('debug')) return undefined;
         const { provider, model, turn, id } = happening.attempt;
-        return log.debug({ conversation_id, provider, model, turn, attempt: id }, 'attempt.started');
+        const waited = happening.waitedMs / 1000;
+        return log.debug({ conversation_id, provider, model, turn, attempt: id, waited }, 'attempt.started');
       }
-      case 'attempt.succeeded':
-        return undefined;
+      case 'attempt.succeeded': {
+        if (!log.isLevelEnabled('debug')) return undefined;
+        const { provider, model, turn, id } = happening.attempt;
+        const { inputTokens = 0, outputTokens = 0, latencyMs = 0 } = happening.answer.metadata;
+        const tokens = inputTokens + outputTokens;
+        const fields = { conversation_id, provider, model, turn, attempt: id };
+        return log.debug({ ...fields, tokens, latency: latencyMs / 1000 }, 'attempt.succeeded');
+      }
       case 'attempt.failed': {
         const { provider, model, turn, id } = happening.attempt;
         const { code, message, status } = happening.error;
         const latency = happening.latencyMs / 1000;
-        const fields = { conversation_id, provider, model, turn, attempt: id, latency };
+        const retry_in = happening.retryInMs === null ? null : happening.retryInMs / 1000;
+        const fields = { conversation_id, provider, model, turn, attempt: id, latency, retry_in };
         return log.warn({ ...fields, error_type: code, error: message, status }, 'attempt.failed');
       }
       case 'attempt.abandoned': {
@@ -27,6 +38,10 @@ export function createJournal(logger: Logger): (happening: Happening) => void {
         const latency = happening.latencyMs / 1000;
         const fields = { conversation_id, provider, model, turn, attempt: id, latency };
         return log.info({ ...fields, why: happening.why }, 'attempt.abandoned');
+      }
+      case 'turn.fell_back': {
+        const { turn, agent, from, to, why } = happening;
+        return log.warn({ conversation_id, turn, agent, from, to, why }, 'turn.fell_back');
       }
       case 'turn.taken': {
         const { turn, metadata } = happening.event.message;
@@ -37,6 +52,8 @@ export function createJournal(logger: Logger): (happening: Happening) => void {
           'turn.taken',
         );
       }
+      case 'conversation.nudged':
+        return log.info({ conversation_id, kind: happening.event.kind }, 'conversation.nudged');
       case 'conversation.ended': {
         const { reason, detail, by } = happening.ending;
         return log.info({ conversation_id, reason, detail, by, turn: happening.turns }, 'conversation.ended');
