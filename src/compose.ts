@@ -1,28 +1,31 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { FastifyInstance } from 'fastify';
+import { type FastifyInstance, fastify } from 'fastify';
+import packageJson from '../package.json' with { type: 'json' };
+import type { Backend } from './backends/backend.ts';
+import { openEmbedded } from './backends/embedded.ts';
 import { type Config, secretsOf } from './config.ts';
 import type { Happening } from './conversation/happenings.ts';
-import { LocalLive } from './conversation/live.ts';
 import { runConversation } from './conversation/orchestrator.ts';
 import type { FindPlayer } from './conversation/player.ts';
 import type { Provider, ProviderError } from './conversation/provider.ts';
 import { retryDelayMs } from './conversation/retry.ts';
 import { standardConditions } from './conversation/termination.ts';
+import { UNTRACED } from './conversation/tracer.ts';
 import { roundRobin } from './conversation/turns.ts';
 import { createJournal } from './observability/journal.ts';
 import { createLogger, type LineSink, type Logger } from './observability/logger.ts';
 import { createMetrics } from './observability/metrics.ts';
+import type { Tracing } from './observability/tracing.ts';
 import { createProviders } from './providers/catalog.ts';
-import { priceOf } from './providers/prices.ts';
+import { type ModelSettings, modelSettingsOf, modelsIn } from './providers/model-settings.ts';
+import { pricedModels, priceOf } from './providers/prices.ts';
 import { DIRECT_LANE } from './providers/resilience/direct.ts';
-import { createLanes } from './providers/resilience/lanes.ts';
-import { laneSettingsFor } from './providers/resilience/settings.ts';
-import { LocalRunner } from './runner/local.ts';
+import { type CircuitChange, createLanes } from './providers/resilience/lanes.ts';
+import { type LaneSettings, laneSettingsFor } from './providers/resilience/settings.ts';
 import { createSanitiser } from './security/sanitise.ts';
 import { createMasker } from './security/secrets.ts';
 import { buildApp } from './server/app.ts';
-import { openSqliteStorage } from './storage/sqlite/storage.ts';
 
 /** The whole server, not listening yet. */
 export interface Platform {
@@ -38,40 +41,77 @@ export interface Platform {
  * Builds all parts from the configuration: the only place that knows which storage, runner and live feed
  * are in force.
  *
- * @param replaced providers that play in the place of those with the same id
+ * @param extra providers that play in the place of those with the same id; the tracing, where it is on
  * @throws StorageError where DATA_DIR can't be used
  */
 export async function compose(
   config: Config,
   output: LineSink,
-  replaced: { providers?: ReadonlyMap<string, Provider> } = {},
+  extra: { providers?: ReadonlyMap<string, Provider>; tracing?: Tracing | undefined } = {},
 ): Promise<Platform> {
   const mask = createMasker(secretsOf(config));
-  const logger = createLogger(config.LOG_LEVEL, mask, output);
-  const live = new LocalLive();
-  const holder = `process ${process.pid} on ${config.HOST}:${config.PORT}, started ${new Date().toISOString()}`;
-  const storage = openSqliteStorage(config.DATA_DIR, holder, live);
+  const { tracing } = extra;
+  const logger = createLogger(config.LOG_LEVEL, mask, output, {
+    onLine: (level) => metrics.logged(level),
+    around: tracing?.logFields,
+  });
+  const backend = await openBackend(config, logger, {
+    appended: (milliseconds) => metrics.appended(backend.name, milliseconds),
+    protectionShared: (isShared) => metrics.protectionShared(isShared),
+  });
+  const { storage, live, dailyBudget } = backend;
   const providers = createProviders(
     vendorSettings(config),
     { tokenDelayMs: config.EMBEDDED_TOKEN_DELAY_MS },
     mask,
   );
-  const metrics = createMetrics(() => runner.active());
+  const metrics = createMetrics({
+    build: { version: packageJson.version, node: process.version },
+    knownModels: [...providers.models, ...pricedModels(), ...modelsIn(config.MODEL_SETTINGS ?? {})],
+    activeConversations: () => runner.active(),
+    ...(backend.name === 'redis'
+      ? { jobs: () => runner.depth() }
+      : { queuedConversations: async () => (await runner.depth()).waiting }),
+    lanes: () => lanes.loads(),
+    dailyCost: dailyBudget && {
+      committed: () => dailyBudget.committed(),
+      limit: config.DAILY_COST_LIMIT_USD,
+    },
+    sqliteBytes: backend.fileBytes,
+    traceIdOf: tracing && (() => tracing.logFields().trace_id),
+  });
   const journal = createJournal(logger);
   const observe = (happening: Happening): void => {
     metrics.observe(happening);
     journal(happening);
+    tracing?.observe(happening);
   };
+  const tracer = tracing?.tracer ?? UNTRACED;
 
-  const lanes = createLanes(laneSettingsFor, {
-    onChange: ({ provider, model, from, to }) =>
-      logger.warn({ logger: 'lanes', provider, model, from, to }, 'circuit.changed'),
-  });
+  const modelSettings = (provider: string, model: string): ModelSettings =>
+    modelSettingsOf(config.MODEL_SETTINGS ?? {}, provider, model);
+  const laneSettings = (provider: string, model: string): LaneSettings => {
+    const own = modelSettings(provider, model);
+    return laneSettingsFor(provider, {
+      firstTokenMs: (own.firstTokenTimeoutSeconds ?? config.FIRST_TOKEN_TIMEOUT_SECONDS) * 1000,
+      totalMs: (own.callTimeoutSeconds ?? config.CALL_TIMEOUT_SECONDS) * 1000,
+      requestsPerMinute: own.requestsPerMinute,
+      tokensPerMinute: own.tokensPerMinute,
+      maxConcurrentCalls: own.maxConcurrentCalls,
+      circuit: { failures: config.CIRCUIT_FAILURES, openMs: config.CIRCUIT_OPEN_SECONDS * 1000 },
+    });
+  };
+  const lanesLog = logger.child({ logger: 'lanes' });
+  const onCircuit = (change: CircuitChange): void => {
+    metrics.circuitChanged(change);
+    lanesLog.warn(change, 'circuit.changed');
+  };
+  const lanes = createLanes(laneSettings, { onChange: onCircuit }, backend.protection);
   const findPlayer: FindPlayer = (id, model) => {
-    const provider = replaced.providers?.get(id) ?? providers.find(id);
+    const provider = extra.providers?.get(id) ?? providers.find(id);
     if (!provider) return undefined;
     const lane = id === 'embedded' ? DIRECT_LANE : lanes.lane(id, model);
-    return { provider, lane, price: priceOf(id, model) };
+    return { provider, lane, price: modelSettings(id, model).price ?? priceOf(id, model) };
   };
 
   const retry = { tries: config.RETRY_TRIES, firstDelayMs: config.RETRY_FIRST_DELAY_MS };
@@ -79,6 +119,7 @@ export async function compose(
     queue: storage,
     live,
     findPlayer,
+    dailyBudget,
     retryDelayMs: (error: ProviderError, triesSoFar: number) =>
       retryDelayMs(error, triesSoFar, Math.random, retry),
     sleep: async (milliseconds: number, signal: AbortSignal) => {
@@ -92,11 +133,12 @@ export async function compose(
     elapsed: () => performance.now(),
     nameAttempt: attemptNames(),
     observe,
+    tracer,
   };
   const runnerLog = logger.child({ logger: 'runner' });
   const reportError = (conversation_id: string, error: unknown, retryInMs: number): void =>
     runnerLog.error({ conversation_id, error, retry_in: retryInMs / 1000 }, 'conversation.run_failed');
-  const runner = new LocalRunner({
+  const runner = backend.createRunner({
     run: (conversationId, signal) => runConversation(orchestrator, conversationId, signal),
     onPlace: (conversationId) => {
       storage
@@ -125,24 +167,59 @@ export async function compose(
     maxMessageLength: config.MAX_MESSAGE_LENGTH,
     nextSpeaker: roundRobin,
     observe,
-    exposeMetrics: () => metrics.expose(),
+    metrics,
+    tracer,
+    createFastify: tracing?.traceFastify(fastify) ?? fastify,
     logger,
   });
 
   return {
     app,
     logger,
-    async resume() {
-      const unfinished = await storage.unfinished();
-      for (const conversationId of unfinished) runner.start(conversationId);
-      return unfinished.length;
-    },
+    resume: () => runner.resume(),
     async close() {
       await app.close();
       await runner.drain();
-      storage.close();
+      await backend.close();
     },
   };
+}
+
+async function openBackend(
+  config: Config,
+  logger: Logger,
+  meters: {
+    appended: (milliseconds: number) => void;
+    protectionShared: (isShared: boolean) => void;
+  },
+): Promise<Backend> {
+  const { REDIS_URL, DATA_DIR, DAILY_COST_LIMIT_USD } = config;
+  if (REDIS_URL === undefined) {
+    const holder = `process ${process.pid} on ${config.HOST}:${config.PORT}, started ${new Date().toISOString()}`;
+    return openEmbedded(DATA_DIR, holder, DAILY_COST_LIMIT_USD, meters.appended);
+  }
+  // What one process alone doesn't need isn't loaded there.
+  const { openDistributed } = await import('./backends/distributed.ts');
+  const log = logger.child({ logger: 'redis' });
+  const onTrouble = (error: unknown): void => log.warn({ error }, 'redis.trouble');
+  const backend = openDistributed(REDIS_URL.reveal(), DAILY_COST_LIMIT_USD, {
+    onAppend: meters.appended,
+    onTrouble,
+    onFallback: (kind) => {
+      meters.protectionShared(false);
+      log.warn({ kind }, 'protection.local');
+    },
+    onRecovery: (kind) => {
+      meters.protectionShared(true);
+      log.info({ kind }, 'protection.shared');
+    },
+  });
+  const warn = async (): Promise<void> => {
+    const warning = await backend.durabilityWarning();
+    if (warning !== undefined) log.warn({ warning }, 'redis.durability');
+  };
+  warn().catch(onTrouble);
+  return backend;
 }
 
 /** Unique across restarts and instances by 72 random bits a process, and then by counting. */

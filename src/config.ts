@@ -2,7 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
+import { modelTable } from './providers/model-settings.ts';
 import { createMasker, Secret } from './security/secrets.ts';
+import { parseRedisUrl } from './storage/redis/url.ts';
 
 /** The start is refused. One line per fault: the variable, what it got, what it takes. */
 export class ConfigurationError extends Error {
@@ -49,10 +51,29 @@ const trueOrFalse = (fallback: boolean) =>
     .transform((text) => text === 'true')
     .default(fallback);
 
+/** https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#boolean-value */
+const likeOpenTelemetry = (fallback: boolean) =>
+  z
+    .stringFormat('boolean', /^(?:true|false)$/i, 'takes true or false')
+    .transform((text) => text.toLowerCase() === 'true')
+    .default(fallback);
+
 const text = z.string().optional();
 const secret = z
   .string()
   .regex(/^[\x21-\x7e]+$/, 'takes printable ASCII without spaces')
+  .transform((value) => new Secret(value))
+  .optional();
+/** Secret as a whole, since it may hold a password. */
+const redisUrl = z
+  .string()
+  .superRefine((value, context) => {
+    try {
+      parseRedisUrl(value);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message });
+    }
+  })
   .transform((value) => new Secret(value))
   .optional();
 const url = z
@@ -67,7 +88,7 @@ const environment = z.object({
   ALLOW_ANONYMOUS: trueOrFalse(false),
   API_KEYS: z.undefined('is not supported yet: unset it, and keep HOST on a loopback address').optional(),
   DATA_DIR: z.string().default('./data'),
-  REDIS_URL: z.undefined('is not supported yet: unset it to use the embedded SQLite').optional(),
+  REDIS_URL: redisUrl,
   LOG_LEVEL: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'info'),
   DEFAULT_MAX_TURNS: whole(1, 10_000, 50),
   DEFAULT_TIMEOUT_MINUTES: number(1 / 60, 1440, 30, 'takes minutes from 1/60 (a second) to 1440 (a day)'),
@@ -81,6 +102,16 @@ const environment = z.object({
   EMBEDDED_TOKEN_DELAY_MS: whole(0, 60_000, 30),
   RETRY_TRIES: whole(1, 20, 5),
   RETRY_FIRST_DELAY_MS: whole(0, 60_000, 2000),
+  FIRST_TOKEN_TIMEOUT_SECONDS: number(0.001, 86_400, 60),
+  CALL_TIMEOUT_SECONDS: number(0.001, 86_400, 120),
+  CIRCUIT_FAILURES: whole(1, 1000, 5),
+  CIRCUIT_OPEN_SECONDS: number(0.001, 86_400, 60),
+  MODEL_SETTINGS: modelTable.optional(),
+  DAILY_COST_LIMIT_USD: number(0, 1e9, Infinity),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url,
+  OTEL_SDK_DISABLED: likeOpenTelemetry(false),
+  OTEL_SEMCONV_STABILITY_OPT_IN: text,
+  OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: likeOpenTelemetry(false),
   ANTHROPIC_API_KEY: secret,
   ANTHROPIC_BASE_URL: url,
   CLAUDE_MODEL: text,
@@ -131,6 +162,23 @@ export function readConfig(variables: NodeJS.ProcessEnv, dotEnvPath = '.env'): C
   }
   if (!parsed.success || faults.length > 0) throw new ConfigurationError(faults);
   return Object.freeze(parsed.data);
+}
+
+const SERVICE_NAME = 'ai-conversation-platform';
+
+/**
+ * The variables that OpenTelemetry's SDK reads by itself, from the environment and a `.env` file, with a name
+ * for the service where none is given.
+ */
+export function openTelemetryVariables(
+  variables: NodeJS.ProcessEnv,
+  dotEnvPath = '.env',
+): Record<string, string> {
+  const all = [...Object.entries(readDotEnv(dotEnvPath)), ...Object.entries(variables)];
+  const given: Record<string, string> = {};
+  for (const [name, value] of all) if (name.startsWith('OTEL_') && value) given[name] = value;
+  if (/(?:^|,)\s*service\.name\s*=/.test(given['OTEL_RESOURCE_ATTRIBUTES'] ?? '')) return given;
+  return { OTEL_SERVICE_NAME: SERVICE_NAME, ...given };
 }
 
 function readDotEnv(path: string): NodeJS.Dict<string> {

@@ -1,4 +1,9 @@
 /** The server's process: the runtime it needs, signals, exit codes. */
+
+import type { Config } from './config.ts';
+import type { Logger } from './observability/logger.ts';
+import type { Tracing } from './observability/tracing.ts';
+
 const MINIMUM_NODE = 26;
 /** How long a shutdown may take before the process ends all the same, in milliseconds. */
 const SHUTDOWN_MS = 4000;
@@ -17,8 +22,8 @@ process.on('SIGINT', (signal) => shutDown(signal));
 
 // Only now, for on an older runtime the storage's native part would crash as it is loaded.
 const { keepHeapSmall } = await import('./memory.ts');
-const { ConfigurationError, readConfig } = await import('./config.ts');
-const { compose } = await import('./compose.ts');
+const { ConfigurationError, openTelemetryVariables, readConfig, secretsOf } = await import('./config.ts');
+const { createMasker } = await import('./security/secrets.ts');
 const { standardOutput } = await import('./observability/logger.ts');
 const { StorageError } = await import('./storage/sqlite/database.ts');
 
@@ -35,9 +40,14 @@ try {
 async function serve(): Promise<void> {
   keepHeapSmall();
   const config = readConfig(process.env);
-  const output = standardOutput();
-  const platform = await compose(config, output);
+  const output = await standardOutput();
+  let tracingLog: Logger | undefined;
+  const tracing = await startTracingOf(config, (problem) => tracingLog?.warn({ problem }, 'tracing.failed'));
+  // What is traced must be loaded after the tracing.
+  const { compose } = await import('./compose.ts');
+  const platform = await compose(config, output, { tracing });
   const log = platform.logger.child({ logger: 'main' });
+  tracingLog = platform.logger.child({ logger: 'tracing' });
 
   let closing = false;
   shutDown = (signal) => {
@@ -53,7 +63,11 @@ async function serve(): Promise<void> {
       () => finish('not everything had ended in time; the log has all that was acknowledged'),
       SHUTDOWN_MS,
     );
-    platform.close().then(
+    const close = async (): Promise<void> => {
+      await platform.close();
+      await tracing?.stop();
+    };
+    close().then(
       () => finish('all quiet'),
       (error: unknown) => {
         log.error({ error }, 'server.stop_failed');
@@ -63,7 +77,12 @@ async function serve(): Promise<void> {
   };
 
   try {
-    await platform.app.listen({ host: config.HOST, port: config.PORT });
+    await platform.app.listen({
+      host: config.HOST,
+      port: config.PORT,
+      // Fastify says so by itself, once for each address.
+      listenTextResolver: () => 'http.listening',
+    });
   } catch (error) {
     if (closing) return;
     await platform.close();
@@ -75,6 +94,23 @@ async function serve(): Promise<void> {
   const address =
     typeof bound === 'string' || bound === null ? {} : { address: bound.address, port: bound.port };
   log.info({ ...address, node: process.version, resumed }, 'server.listening');
+}
+
+/** Undefined where nothing is traced: nothing of OpenTelemetry is loaded then. */
+async function startTracingOf(
+  config: Config,
+  onProblem: (problem: string) => void,
+): Promise<Tracing | undefined> {
+  if (!config.OTEL_EXPORTER_OTLP_ENDPOINT || config.OTEL_SDK_DISABLED) return undefined;
+  // The SDK reads them there.
+  Object.assign(process.env, openTelemetryVariables(process.env));
+  const { startTracing } = await import('./observability/tracing.ts');
+  return startTracing({
+    conventions: config.OTEL_SEMCONV_STABILITY_OPT_IN,
+    captureContent: config.OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT,
+    mask: createMasker(secretsOf(config)),
+    onProblem,
+  });
 }
 
 function isListenError(error: unknown): error is NodeJS.ErrnoException & { address?: string; port?: number } {

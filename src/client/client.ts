@@ -10,6 +10,7 @@ import type {
   Page,
   ProviderStatus,
   StreamFrame,
+  TimelineEntry,
 } from './types.ts';
 
 export interface ClientOptions {
@@ -66,6 +67,8 @@ export interface Client {
   messages(id: string, filter?: MessageFilter, options?: RequestOptions): Promise<Page<Message>>;
   /** In order; it may hold types of events that this client doesn't know. */
   log(id: string, page?: PageRequest, options?: RequestOptions): Promise<Page<ConversationEvent>>;
+  /** How the turns went, in order. */
+  timeline(id: string, page?: PageRequest, options?: RequestOptions): Promise<Page<TimelineEntry>>;
   /** Ends a conversation; one that has ended stays as it is. */
   terminate(id: string, detail?: string, options?: RequestOptions): Promise<Conversation>;
   deleteConversation(id: string, options?: RequestOptions): Promise<void>;
@@ -166,6 +169,7 @@ export function createClient({ baseUrl, apiKey, ...given }: ClientOptions): Clie
     messages: (id, filter, options) =>
       receive('GET', `${conversation(id)}/messages${query(filter)}`, options),
     log: (id, page, options) => receive('GET', `${conversation(id)}/log${query(page)}`, options),
+    timeline: (id, page, options) => receive('GET', `${conversation(id)}/timeline${query(page)}`, options),
     terminate: (id, detail, { signal } = {}) =>
       receive('POST', `${conversation(id)}/terminate`, {
         ...(detail === undefined ? {} : { body: { detail } }),

@@ -49,6 +49,7 @@ export function applyFrame(transcript: Transcript, frame: StreamFrame): Transcri
     case 'conversation.created':
     case 'conversation.paused':
     case 'conversation.resumed':
+    case 'conversation.nudged':
     default:
       return transcript;
   }

@@ -2,8 +2,17 @@
 import type { ConversationEvent, Ending, Message } from '../conversation/events.ts';
 import type { ConversationRequest, ConversationSettings } from '../conversation/settings.ts';
 import type { Usage } from '../conversation/state.ts';
+import type { TimelineEntry } from '../conversation/timeline.ts';
 
-export type { ConversationEvent, ConversationRequest, ConversationSettings, Ending, Message, Usage };
+export type {
+  ConversationEvent,
+  ConversationRequest,
+  ConversationSettings,
+  Ending,
+  Message,
+  TimelineEntry,
+  Usage,
+};
 
 export type ConversationStatus = 'queued' | 'running' | 'paused' | 'terminated';
 

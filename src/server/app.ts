@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { AppError } from '../errors.ts';
 import { registerBodyParser } from './body.ts';
 import { Connections } from './connections.ts';
@@ -23,7 +23,7 @@ const GOODBYE_MS = 1000;
 /** The HTTP server, ready to listen. Closing it ends all streams with 1001 first. */
 export async function buildApp(parts: ServerParts): Promise<FastifyInstance> {
   const logger: FastifyBaseLogger = parts.logger.child({ logger: 'http' });
-  const app = fastify({
+  const app = parts.createFastify({
     loggerInstance: logger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     genReqId: () => randomUUID(),
@@ -51,6 +51,13 @@ export async function buildApp(parts: ServerParts): Promise<FastifyInstance> {
     }
   });
   app.addHook('onResponse', async (request, reply) => {
+    parts.metrics.answered({
+      method: request.method,
+      route: request.routeOptions.url,
+      status: reply.statusCode,
+      // A stream lasts as long as its reader likes.
+      seconds: request.isStreamed ? undefined : reply.elapsedTime / 1000,
+    });
     request.log.info(
       {
         conversation_id: (request.params as { id?: string } | null)?.id,

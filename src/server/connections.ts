@@ -4,6 +4,7 @@ import type { WebSocket } from 'ws';
 import type { Frame } from '../conversation/live.ts';
 import { MAX_BACKLOG_BYTES, type StreamEnd, type StreamSink } from '../conversation/stream.ts';
 import { CLOSE } from '../errors.ts';
+import type { StreamTally } from '../observability/metrics-streams.ts';
 
 /** One reader's connection, whichever the transport. */
 export interface Connection extends StreamSink {
@@ -71,7 +72,7 @@ const asServerSentEvent = encodedOnce(
 );
 
 /** @param wire what the WebSocket writes to, for it tells how much is waiting there */
-export function webSocketConnection(socket: WebSocket, wire: Writable): Connection {
+export function webSocketConnection(socket: WebSocket, wire: Writable, tally: StreamTally): Connection {
   let missed = 0;
   socket.on('pong', () => {
     missed = 0;
@@ -81,7 +82,11 @@ export function webSocketConnection(socket: WebSocket, wire: Writable): Connecti
     if (wire.writableLength < MAX_BACKLOG_BYTES) socket.pong(data);
   });
   return {
-    send: (frame) => socket.send(asMessage(frame), { binary: false }),
+    send(frame) {
+      if (socket.readyState === socket.OPEN) tally.sent++;
+      else tally.droppedClosed++;
+      socket.send(asMessage(frame), { binary: false });
+    },
     backlog: () => wire.writableLength,
     drained: (signal) => drained(wire, signal),
     end(why) {
@@ -98,11 +103,16 @@ export function webSocketConnection(socket: WebSocket, wire: Writable): Connecti
 }
 
 /** Server-Sent Events: https://html.spec.whatwg.org/multipage/server-sent-events.html */
-export function eventStreamConnection(response: Writable): Connection {
+export function eventStreamConnection(response: Writable, tally: StreamTally): Connection {
   let missed = 0;
   return {
     send(frame) {
-      if (!response.writableEnded) response.write(asServerSentEvent(frame));
+      if (response.writableEnded) {
+        tally.droppedClosed++;
+        return;
+      }
+      tally.sent++;
+      response.write(asServerSentEvent(frame));
     },
     backlog: () => response.writableLength,
     drained: (signal) => drained(response, signal),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { ON_CIRCUIT_OPEN } from '../conversation/settings.ts';
 import { line, text } from './validation.ts';
 
 function wholeNumber(minimum: number, maximum: number) {
@@ -11,15 +12,20 @@ function decimal(minimum: number, maximum: number) {
   return z.number({ error }).min(minimum, { error }).max(maximum, { error });
 }
 
+const MAX_FALLBACKS = 4;
 const MAX_METADATA_ENTRIES = 16;
 const MAX_METADATA_CHARACTERS = 512;
 
 /** The body of POST /conversations; docs/protocol.md, section 2.1. */
 export function creationRequest(maxMessageLength: number) {
+  const choice = { provider: z.string().min(1).max(64), model: line(200).optional() };
   const agent = z.strictObject({
-    provider: z.string().min(1).max(64),
+    ...choice,
     name: line(64).optional(),
-    model: line(200).optional(),
+    fallbacks: z
+      .array(z.strictObject(choice))
+      .max(MAX_FALLBACKS, `takes at most ${MAX_FALLBACKS} fallbacks`)
+      .optional(),
     instructions: text(20_000).optional(),
     temperature: decimal(0, 2).optional(),
     maxOutputTokens: wholeNumber(1, 32_000).optional(),
@@ -33,6 +39,7 @@ export function creationRequest(maxMessageLength: number) {
       maxTurns: wholeNumber(1, 10_000).optional(),
       timeoutSeconds: wholeNumber(1, 86_400).optional(),
       contextMessages: wholeNumber(1, 100).optional(),
+      onCircuitOpen: z.enum(ON_CIRCUIT_OPEN, `takes one of ${ON_CIRCUIT_OPEN.join(', ')}`).optional(),
       termination: z
         .strictObject({
           phrases: z.array(text(200)).max(100, 'takes at most 100 phrases').optional(),
@@ -41,6 +48,7 @@ export function creationRequest(maxMessageLength: number) {
             .strictObject({
               threshold: decimal(0, 1).gt(0, { error: 'takes a number above 0 up to 1' }).optional(),
               consecutive: wholeNumber(1, 10).optional(),
+              nudge: z.boolean({ error: 'takes true or false' }).optional(),
             })
             .optional(),
           maxTotalTokens: wholeNumber(1, Number.MAX_SAFE_INTEGER).optional(),

@@ -1,10 +1,13 @@
+import type { fastify } from 'fastify';
 import type { Happening } from '../conversation/happenings.ts';
 import type { CircuitState } from '../conversation/lane.ts';
 import type { LiveFeed } from '../conversation/live.ts';
 import type { ConversationCatalog, ConversationQueue } from '../conversation/queue.ts';
 import type { RosterEntry, SettingsDefaults } from '../conversation/settings.ts';
+import type { Tracer } from '../conversation/tracer.ts';
 import type { TurnPolicy } from '../conversation/turns.ts';
 import type { Logger } from '../observability/logger.ts';
+import type { Metrics } from '../observability/metrics.ts';
 import type { Runner } from '../runner/runner.ts';
 
 /** What the server is built from. */
@@ -21,6 +24,9 @@ export interface ServerParts {
   maxMessageLength: number;
   nextSpeaker: TurnPolicy;
   observe: (happening: Happening) => void;
-  exposeMetrics: () => Promise<{ contentType: string; body: string }>;
+  metrics: Pick<Metrics, 'expose' | 'answered' | 'streams'>;
+  tracer: Tracer;
+  /** Fastify's own factory as it is traced; the plain one where nothing is. */
+  createFastify: typeof fastify;
   logger: Logger;
 }

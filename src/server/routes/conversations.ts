@@ -178,13 +178,19 @@ async function create(
   const place = parts.runner.reserve();
   try {
     const conversation = { id, settings, createdAt, startedAt: place ? createdAt : null, idempotency };
-    const made = await parts.catalog.create(conversation);
+    const made = await parts.tracer.creation({ id, settings }, (traceparent) =>
+      parts.catalog.create({ ...conversation, traceparent }),
+    );
     switch (made.outcome) {
       case 'created':
         parts.runner.start(id, place);
         return { record: newRecord(conversation), replayed: false };
-      case 'replayed':
-        return { record: await findConversation(parts, made.id), replayed: true };
+      case 'replayed': {
+        const record = await findConversation(parts, made.id);
+        // Whoever made it may have died before starting it.
+        if (record.status !== 'terminated') parts.runner.start(record.id);
+        return { record, replayed: true };
+      }
       case 'idempotency_mismatch':
         throw new AppError('idempotency_mismatch', 'This Idempotency-Key was used before with another body');
       default:

@@ -89,14 +89,14 @@ export function registerOperations(
     {
       schema: {
         operationId: 'metrics',
-        summary: 'Metrics in the text format of Prometheus',
+        summary: 'Metrics in the text format of Prometheus, or as OpenMetrics where it is asked for',
         tags: ['operations'],
         produces: ['text/plain'],
         response: { 200: z.string().meta({ description: 'Prometheus text' }) },
       },
     },
-    async (_request, reply) => {
-      const { contentType, body } = await parts.exposeMetrics();
+    async (request, reply) => {
+      const { contentType, body } = await parts.metrics.expose(request.headers.accept);
       return reply.header('content-type', contentType).send(body);
     },
   );

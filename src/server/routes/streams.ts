@@ -6,6 +6,7 @@ import { BEGINNING, type Cursor, parseCursor } from '../../conversation/cursor.t
 import type { ConversationRecord } from '../../conversation/queue.ts';
 import { streamConversation } from '../../conversation/stream.ts';
 import { AppError, invalid } from '../../errors.ts';
+import type { StreamTally } from '../../observability/metrics-streams.ts';
 import {
   type Connection,
   type Connections,
@@ -20,6 +21,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Where the stream that this request asks for begins. */
     streamFrom: { conversation: ConversationRecord; cursor: Cursor } | null;
+    /** Whether its answer is a stream. */
+    isStreamed: boolean;
   }
 }
 
@@ -56,6 +59,7 @@ export async function registerStreams(
     preClose: (done) => done(),
   });
   server.decorateRequest('streamFrom', null);
+  server.decorateRequest('isStreamed', false);
   const app = server.withTypeProvider<ZodTypeProvider>();
 
   /** Runs before an upgrade, so that who may not read gets an HTTP answer. */
@@ -72,15 +76,34 @@ export async function registerStreams(
     request.streamFrom = { conversation, cursor };
   }
 
-  async function serve(connection: Connection, request: FastifyRequest, gone: AbortSignal): Promise<void> {
+  async function serve(
+    connection: Connection,
+    tally: StreamTally,
+    request: FastifyRequest,
+    gone: AbortSignal,
+  ): Promise<void> {
     const { streamFrom } = request;
     if (!streamFrom) throw new Error('a stream was served before it was located');
     const { conversation, cursor } = streamFrom;
+    request.isStreamed = true;
     if (gone.aborted) return;
     connections.add(connection);
-    gone.addEventListener('abort', () => connections.delete(connection), { once: true });
+    tally.open++;
+    if (cursor !== BEGINNING) tally.resumes++;
+    gone.addEventListener(
+      'abort',
+      () => {
+        connections.delete(connection);
+        tally.open--;
+      },
+      { once: true },
+    );
     try {
       const end = await streamConversation(parts, conversation.id, cursor, connection, gone);
+      if (end === 'too_slow') {
+        tally.slowCloses++;
+        tally.droppedTooSlow++;
+      }
       if (end !== 'closed') connection.end(end);
     } catch (error) {
       const fields = { conversation_id: conversation.id, error };
@@ -109,8 +132,9 @@ export async function registerStreams(
     wsHandler: async (socket, request) => {
       const gone = new AbortController();
       socket.on('close', () => gone.abort());
-      const connection = webSocketConnection(socket, request.raw.socket);
-      await serve(connection, request, gone.signal);
+      const tally = parts.metrics.streams.websocket;
+      const connection = webSocketConnection(socket, request.raw.socket, tally);
+      await serve(connection, tally, request, gone.signal);
     },
   });
 
@@ -170,7 +194,8 @@ export async function registerStreams(
       'x-request-id': request.id,
     });
     reply.raw.flushHeaders();
-    const connection = eventStreamConnection(reply.raw);
-    await serve(connection, request, gone.signal);
+    const tally = parts.metrics.streams.sse;
+    const connection = eventStreamConnection(reply.raw, tally);
+    await serve(connection, tally, request, gone.signal);
   }
 }

@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { conversationEvent, message } from '../../conversation/events.ts';
+import { conversationEvent, message, parseEvent } from '../../conversation/events.ts';
+import { timelineEntry, timelineOf } from '../../conversation/timeline.ts';
 import type { ServerParts } from '../parts.ts';
 import { problem } from '../problem.ts';
 import { limit, searchText, seqCursor } from '../validation.ts';
@@ -11,7 +12,12 @@ const nextCursor = z.string().nullable();
 export const messageList = z.object({ items: z.array(message), nextCursor });
 export const eventList = z.object({ items: z.array(conversationEvent), nextCursor });
 
-/** What was said, and the log as it is. */
+export const timeline = z.object({ items: z.array(timelineEntry), nextCursor });
+
+/** The opening message: what is before the first entry of a timeline. */
+const OPENING_SEQ = 2;
+
+/** What was said, the log as it is, and how the turns went. */
 export function registerTranscripts(server: FastifyInstance, parts: ServerParts): void {
   const app = server.withTypeProvider<ZodTypeProvider>();
 
@@ -68,6 +74,37 @@ export function registerTranscripts(server: FastifyInstance, parts: ServerParts)
       const items = entries.map(({ json }) => json).join(',');
       reply.header('content-type', 'application/json; charset=utf-8');
       return reply.send(`{"items":[${items}],"nextCursor":${nextCursor}}` as never);
+    },
+  );
+
+  app.get(
+    '/conversations/:id/timeline',
+    {
+      schema: {
+        operationId: 'readTimeline',
+        summary: 'Read how the turns went: who, how long, how many tries, what it cost',
+        tags: ['conversations'],
+        params: idParameter,
+        querystring: z.object({ limit, cursor: seqCursor }),
+        response: {
+          200: timeline,
+          400: problem,
+          404: problem,
+        },
+      },
+    },
+    async (request) => {
+      const { limit, cursor } = request.query;
+      const { id, lastSeq } = await findConversation(parts, request.params.id);
+      const after = Math.max(cursor, OPENING_SEQ);
+      const [before] = await parts.queue.readOn(id, after - 1, 1);
+      const entries = before ? await parts.queue.readOn(id, after, limit) : [];
+      const events = entries.map(({ json }) => parseEvent(json));
+      const last = events.at(-1)?.seq ?? lastSeq;
+      return {
+        items: before ? timelineOf(parseEvent(before.json).at, events) : [],
+        nextCursor: last < lastSeq ? String(last) : null,
+      };
     },
   );
 }
