@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type Message, parseEvent } from '../../src/conversation/events.ts';
+import { type Message, nudgeEvent, parseEvent, replyEvent } from '../../src/conversation/events.ts';
 import {
   Announced,
   conversation,
@@ -51,6 +51,25 @@ function describeAppending(open: OpenStorage): void {
       { seq: 1, settings: settings() },
       { seq: 2, message: { seq: 2, turn: 0, sender: 'Moderator', role: 'moderator', metadata: {} } },
     ]);
+  });
+
+  it('appends a nudge with the message that calls for it, and goes on', async () => {
+    const nudge = nudgeEvent(4, later(4000), { kind: 'gratitude', content: 'Say something new.' });
+    expect(await storage.addMessage(id, 2, [reply(3), nudge])).toBe('appended');
+    expect((await storage.readOn(id, 3, 10)).map(({ json }) => parseEvent(json))).toEqual([nudge]);
+    expect(await storage.get(id)).toMatchObject({ status: 'running', turns: 1, lastSeq: 4 });
+    expect(await storage.unfinished()).toEqual([id]);
+    expect(await storage.getContext(id, 10)).toHaveLength(2);
+    const next = replyEvent(5, later(5000), { turn: 2, sender: 'Ben', content: 'New.', metadata: {} });
+    expect(await storage.addMessage(id, 4, [next])).toBe('appended');
+  });
+
+  it('keeps the trace that a conversation belongs to, and nothing where it has none', async () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const traced = conversation({ traceparent });
+    await storage.create(traced);
+    expect(JSON.parse((await readLog(storage, traced.id))[0]?.json ?? '')).toMatchObject({ traceparent });
+    expect(JSON.parse((await readLog(storage, id))[0]?.json ?? '')).not.toHaveProperty('traceparent');
   });
 
   it('keeps a message as it was given', async () => {

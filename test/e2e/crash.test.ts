@@ -36,7 +36,7 @@ async function killAt(server: ServerProcess, id: string, moment: Moment, followe
 }
 
 it(`3.2, 3.3: a conversation goes on, whole, after each of ${KILLS} kill -9`, {
-  timeout: 80_000,
+  timeout: 240_000,
 }, async () => {
   const random = seededRandom(20_260_131);
   const environment = { DATA_DIR: temporaryFolder(), EMBEDDED_TOKEN_DELAY_MS: '8' };

@@ -43,6 +43,7 @@ describe('requests', () => {
     await client.listConversations({ status: 'running', q: 'a&b', limit: 3 });
     await client.messages('id', { sender: 'Ada', cursor: '7' });
     await client.log('id', { limit: 200 });
+    await client.timeline('id', { cursor: '4' });
     await client.terminate('id');
     await client.terminate('id', 'enough');
     await client.deleteConversation('id');
@@ -55,6 +56,7 @@ describe('requests', () => {
         ['GET', '/conversations?status=running&q=a%26b&limit=3', ''],
         ['GET', '/conversations/id/messages?sender=Ada&cursor=7', ''],
         ['GET', '/conversations/id/log?limit=200', ''],
+        ['GET', '/conversations/id/timeline?cursor=4', ''],
         ['POST', '/conversations/id/terminate', ''],
         ['POST', '/conversations/id/terminate', '{"detail":"enough"}'],
         ['DELETE', '/conversations/id', ''],

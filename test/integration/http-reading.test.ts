@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import type { ConversationView } from '../../src/server/conversation-view.ts';
 import { conversationList } from '../../src/server/routes/conversations.ts';
-import { eventList, messageList } from '../../src/server/routes/transcripts.ts';
+import { eventList, messageList, timeline } from '../../src/server/routes/transcripts.ts';
 import { create, ended, keeping, TIME } from '../fixtures/conversation-routes.ts';
 import { call } from '../fixtures/http.ts';
 import { startServer } from '../fixtures/server.ts';
@@ -103,10 +103,11 @@ describe('2: reading', () => {
     for (const { timestamp } of messages.items) expect(timestamp).toMatch(TIME);
     for (const { at } of events.items) expect(at).toMatch(TIME);
 
-    const walk = async (schema: typeof messageList | typeof eventList, path: string): Promise<number[]> => {
+    type Listing = typeof messageList | typeof eventList | typeof timeline;
+    const walk = async (schema: Listing, path: string): Promise<number[]> => {
       const seen: number[] = [];
       for (let cursor: string | null = '0'; cursor !== null; ) {
-        const page: z.output<typeof messageList> | z.output<typeof eventList> = keeping(
+        const page: z.output<Listing> = keeping<Listing>(
           schema,
           await call(url, `${path}limit=1&cursor=${cursor}`),
         );
@@ -124,5 +125,21 @@ describe('2: reading', () => {
     expect(await walk(eventList, `${base}/log?`)).toHaveLength(8);
     const behind = await call(url, `${base}/messages?cursor=99999`);
     expect(behind.body).toEqual({ items: [], nextCursor: null });
+
+    const whole = keeping(timeline, await call(url, `${base}/timeline`));
+    expect(whole.nextCursor).toBeNull();
+    expect(whole.items.map((entry) => (entry.type === 'turn' ? entry.turn : entry.type))).toEqual([
+      1,
+      2,
+      3,
+      4,
+      5,
+      'conversation.terminated',
+    ]);
+    expect(await walk(timeline, `${base}/timeline?`)).toEqual([3, 4, 5, 6, 7, 8]);
+    const tail = keeping(timeline, await call(url, `${base}/timeline?cursor=5`));
+    expect(tail.items).toEqual(whole.items.slice(3));
+    const past = await call(url, `${base}/timeline?cursor=99999`);
+    expect(past.body).toEqual({ items: [], nextCursor: null });
   });
 });

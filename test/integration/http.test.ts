@@ -199,7 +199,7 @@ describe('2: ending and removing', () => {
     const { status, text } = await call(url, path, { method: 'DELETE' });
     expect([status, text]).toEqual([204, '']);
     await inFlight.whenAborted;
-    for (const gone of [path, `${path}/messages`, `${path}/log`, `${path}/events`]) {
+    for (const gone of [path, `${path}/messages`, `${path}/log`, `${path}/timeline`, `${path}/events`]) {
       expect([gone, (await call(url, gone)).status]).toEqual([gone, 404]);
     }
     expect((await call(url, path, { method: 'DELETE' })).status).toBe(404);

@@ -53,6 +53,7 @@ describe('2: openapi.json', () => {
         'GET /conversations/{id}',
         'GET /conversations/{id}/messages',
         'GET /conversations/{id}/log',
+        'GET /conversations/{id}/timeline',
         'POST /conversations/{id}/terminate',
         'DELETE /conversations/{id}',
         'GET /conversations/{id}/stream',

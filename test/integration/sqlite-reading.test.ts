@@ -4,7 +4,7 @@ import * as fc from 'fast-check';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Message } from '../../src/conversation/events.ts';
 import type { ConversationFilter } from '../../src/conversation/queue.ts';
-import { RecentMessages } from '../../src/storage/sqlite/recent-messages.ts';
+import { RecentMessages } from '../../src/storage/recent-messages.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';
 import { Announced, conversation, ENDED_BY_USER, later, reply, settings } from '../fixtures/conversations.ts';
 import { temporaryFolder } from '../fixtures/server.ts';

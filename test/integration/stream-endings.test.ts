@@ -1,6 +1,7 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createClient } from '../../src/client/client.ts';
 import { follow } from '../fixtures/follower.ts';
+import { readSamples } from '../fixtures/metrics.ts';
 import { type ServerProcess, startServer } from '../fixtures/server.ts';
 import { startSteppedVendor } from '../fixtures/stepped-vendor.ts';
 import { readLog, startTalk } from '../fixtures/talks.ts';
@@ -69,6 +70,10 @@ describe.each(TRANSPORTS)('$name', ({ name, watch, ended }) => {
 
     stuck.resume();
     expect(await stuck.closed).toBe(name === 'WebSocket' ? 4429 : 'end');
+    const samples = await readSamples(server.url);
+    const transport = `transport="${name === 'WebSocket' ? 'websocket' : 'sse'}"`;
+    expect(samples.get(`ai_stream_slow_closes_total{${transport}}`)).toBe(1);
+    expect(samples.get(`ai_stream_frames_dropped_total{${transport},reason="too_slow"}`)).toBe(1);
     const half = follow(stuck.frames);
     expect(half.ended).toBe(false);
     const rest = await watchToEnd(watch(server.url, id, { after: half.cursor }));

@@ -28,9 +28,9 @@ async function play(
   const provider = new ScriptedProvider(() => script);
   const live = new LocalLive();
   const deltas: string[] = [];
-  live.follow(ID, (frame) => {
-    if (frame === 'removed' || frame.type !== 'turn.delta') return;
-    deltas.push((JSON.parse(frame.json) as { text: string }).text);
+  void live.follow(ID, (item) => {
+    if (typeof item === 'string' || 'underWay' in item || item.type !== 'turn.delta') return;
+    deltas.push((JSON.parse(item.json) as { text: string }).text);
   });
   const attempt: AttemptUnderWay = {
     id: 'a-1',

@@ -173,6 +173,47 @@ describe('the wait that a vendor asks for', () => {
     expect(wait({})).toBeUndefined();
   });
 
+  it("lasts until the last of OpenAI's used up limits is reset", () => {
+    const limits = (requests: string, tokens: string, remaining: [string, string] | [] = []) =>
+      wait({
+        'x-ratelimit-reset-requests': requests,
+        'x-ratelimit-reset-tokens': tokens,
+        ...(remaining[0] && { 'x-ratelimit-remaining-requests': remaining[0] }),
+        ...(remaining[1] && { 'x-ratelimit-remaining-tokens': remaining[1] }),
+      });
+    expect(limits('1s', '20ms')).toBe(1000);
+    expect(limits('6m0s', '1h2m3.5s')).toBe(3_723_500);
+    expect(limits('6m0s', '1s', ['12', '0'])).toBe(1000);
+    expect(limits('6m0s', '1s', ['12', '7'])).toBeUndefined();
+    expect(limits('6m0s', 'soon')).toBe(360_000);
+    expect(limits('1', '')).toBeUndefined();
+    expect(limits('1x', '-1s')).toBeUndefined();
+  });
+
+  it("lasts until the last of Anthropic's used up limits is reset", () => {
+    vi.useFakeTimers({ now: Date.parse('2026-11-20T10:00:00Z') });
+    const limits = {
+      'anthropic-ratelimit-requests-remaining': '0',
+      'anthropic-ratelimit-requests-reset': '2026-11-20T10:00:01Z',
+      'anthropic-ratelimit-input-tokens-remaining': '0',
+      'anthropic-ratelimit-input-tokens-reset': '2026-11-20T10:00:02.5Z',
+      'anthropic-ratelimit-output-tokens-remaining': '1000',
+      'anthropic-ratelimit-output-tokens-reset': '2026-11-20T10:05:00Z',
+    };
+    expect(wait(limits)).toBe(2500);
+    expect(wait({ ...limits, 'anthropic-ratelimit-tokens-reset': '2026-11-20T10:01:00Z' })).toBe(60_000);
+    expect(wait({ 'anthropic-ratelimit-tokens-reset': '2026-11-20T09:00:00Z' })).toBe(0);
+  });
+
+  it('is what Retry-After says, whatever the limits say', () => {
+    expect(wait({ 'retry-after': '7', 'x-ratelimit-reset-requests': '1m0s' })).toBe(7000);
+  });
+
+  it('is not read from limits where they are not the reason', () => {
+    const thrown = http(500, { error: { message: 'No.' } }, { 'x-ratelimit-reset-requests': '1s' });
+    expect(classify(thrown, plain).retryAfterMs).toBeUndefined();
+  });
+
   it("comes in Google's RetryInfo", () => {
     const details = [{ '@type': 'type.googleapis.com/google.rpc.RetryInfo', retryDelay: '37.5s' }];
     const thrown = new GoogleGenerativeAIFetchError('Slow down.', 429, 'Too Many Requests', details);

@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ConfigurationError, readConfig, secretsOf } from '../../src/config.ts';
+import { ConfigurationError, openTelemetryVariables, readConfig, secretsOf } from '../../src/config.ts';
 import { failToStart, temporaryFolder } from '../fixtures/server.ts';
 
 const NO_FILE = '/nonexistent/.env';
@@ -40,9 +40,10 @@ const DECIMAL: Record<string, [takes: string, wrong: string[]]> = {
     ['0', '1441', '0.01', 'Infinity', '30m'],
   ],
 };
-const URLS = ['ANTHROPIC', 'OPENAI', 'GEMINI', 'XAI', 'PERPLEXITY', 'LOCAL'].map(
-  (name) => `${name}_BASE_URL`,
-);
+const URLS = [
+  ...['ANTHROPIC', 'OPENAI', 'GEMINI', 'XAI', 'PERPLEXITY', 'LOCAL'].map((name) => `${name}_BASE_URL`),
+  'OTEL_EXPORTER_OTLP_ENDPOINT',
+];
 const KEYS = ['ANTHROPIC', 'OPENAI', 'GOOGLE', 'GEMINI', 'XAI', 'PERPLEXITY', 'LOCAL'].map(
   (name) => `${name}_API_KEY`,
 );
@@ -86,7 +87,7 @@ describe('6: a wrong value', () => {
   });
 
   it.each([
-    ['REDIS_URL', 'redis://:hunter2@example.org/0'],
+    ['REDIS_URL', 'redis://:hunter2@host:99999'],
     ['LOCAL_BASE_URL', 'ftp://ada:hunter2@example.org/'],
     ['PORT', 'sk-ant-hunter2-hunter2'],
     ['HOST', 'xai-hunter2-hunter2'],
@@ -201,5 +202,29 @@ describe('6: the configuration', () => {
     expect(Object.isFrozen(config)).toBe(true);
     expect(JSON.stringify(config)).not.toContain('hunter');
     expect(secretsOf(config).map((secret) => secret.reveal())).toEqual(['hunter2', 'hunter3']);
+  });
+});
+
+describe("OpenTelemetry's own variables", () => {
+  const named = { OTEL_SERVICE_NAME: 'ai-conversation-platform' };
+
+  it('come from the file and the environment, which wins; what is empty counts as unset', () => {
+    const path = dotEnv('OTEL_TRACES_SAMPLER=always_off\nOTEL_BSP_SCHEDULE_DELAY=1\nPORT=1\n');
+    const variables = { OTEL_TRACES_SAMPLER: 'always_on', OTEL_BSP_SCHEDULE_DELAY: '', HOME: '/' };
+    expect(openTelemetryVariables(variables, path)).toEqual({
+      ...named,
+      OTEL_TRACES_SAMPLER: 'always_on',
+      OTEL_BSP_SCHEDULE_DELAY: '1',
+    });
+  });
+
+  it('name the service unless somebody did', () => {
+    expect(openTelemetryVariables({}, NO_FILE)).toEqual(named);
+    for (const given of [
+      { OTEL_SERVICE_NAME: 'talks' },
+      { OTEL_RESOURCE_ATTRIBUTES: 'a=b,service.name=talks' },
+    ]) {
+      expect(openTelemetryVariables(given, NO_FILE)).toEqual(given);
+    }
   });
 });

@@ -3,6 +3,7 @@ import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { WebSocket } from 'ws';
 import { eventFrame } from '../../src/conversation/live.ts';
+import { newStreamTally } from '../../src/observability/metrics-streams.ts';
 import { Connections, eventStreamConnection, webSocketConnection } from '../../src/server/connections.ts';
 import { CONVERSATION } from '../fixtures/frames.ts';
 
@@ -19,7 +20,7 @@ class FakeSocket extends EventEmitter {
 
 function open(connections: Connections): FakeSocket {
   const socket = new FakeSocket();
-  connections.add(webSocketConnection(socket as unknown as WebSocket, new PassThrough()));
+  connections.add(webSocketConnection(socket as unknown as WebSocket, new PassThrough(), newStreamTally()));
   return socket;
 }
 
@@ -40,7 +41,7 @@ it('4.4: an event stream gets a comment every 30 s', async () => {
   const response = new PassThrough();
   let text = '';
   response.on('data', (bytes: Buffer) => (text += bytes.toString()));
-  connections.add(eventStreamConnection(response));
+  connections.add(eventStreamConnection(response, newStreamTally()));
   vi.advanceTimersByTime(60_000);
   vi.useRealTimers();
   await vi.waitFor(() => expect(text).toMatch(/^(: [^\n]*\n\n){2}$/));
@@ -49,7 +50,7 @@ it('4.4: an event stream gets a comment every 30 s', async () => {
 it('4.4: a reader whose stream was ended and who does not take the rest is dropped', () => {
   const connections = new Connections();
   const response = new PassThrough();
-  const connection = eventStreamConnection(response);
+  const connection = eventStreamConnection(response, newStreamTally());
   connections.add(connection);
   connection.end('too_slow');
   connection.send(eventFrame(CONVERSATION, { seq: 1, type: 'message', json: '{}' }));
@@ -70,7 +71,7 @@ it('4.4: who comes while the server goes away is told so', () => {
 it('a peer that pings and does not read is not answered without end', () => {
   const socket = new FakeSocket();
   const wire = new PassThrough({ highWaterMark: 1 });
-  webSocketConnection(socket as unknown as WebSocket, wire);
+  webSocketConnection(socket as unknown as WebSocket, wire, newStreamTally());
   socket.emit('ping', Buffer.from('x'));
   wire.write(Buffer.alloc(2 * 1024 * 1024));
   wire.write(Buffer.alloc(2 * 1024 * 1024));

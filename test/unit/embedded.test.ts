@@ -2,10 +2,10 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { promptFor } from '../../src/conversation/context.ts';
 import { openingEvents, replyEvent } from '../../src/conversation/events.ts';
+import { loopIn } from '../../src/conversation/loops.ts';
 import type { AnswerPart, GenerateRequest } from '../../src/conversation/provider.ts';
 import type { ConversationSettings } from '../../src/conversation/settings.ts';
 import { apply, type ConversationState, fold } from '../../src/conversation/state.ts';
-import { repetition } from '../../src/conversation/termination.ts';
 import { ELIZA } from '../../src/providers/embedded/eliza.ts';
 import { reply } from '../../src/providers/embedded/engine.ts';
 import { PARRY } from '../../src/providers/embedded/parry.ts';
@@ -103,7 +103,7 @@ function talk(topic: string, models: readonly Model[], turns: number, seed: stri
     lines.push({ sender: request.agent, content });
     const message = { turn, sender: request.agent, content, metadata: {} };
     state = apply(state, replyEvent(state.lastSeq + 1, NOW, message));
-    const ending = repetition(state, NOW);
+    const ending = loopIn(state.loops);
     if (ending) return { lines, ending };
   }
   return { lines, ending: undefined };

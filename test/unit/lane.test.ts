@@ -11,6 +11,7 @@ import { retryDelayMs } from '../../src/conversation/retry.ts';
 import { LocalLane } from '../../src/providers/resilience/lane.ts';
 import { type CircuitChange, createLanes } from '../../src/providers/resilience/lanes.ts';
 import { DEFAULT_LANE_SETTINGS, type LaneSettings } from '../../src/providers/resilience/settings.ts';
+import { UNSHARED } from '../../src/providers/resilience/shared-protection.ts';
 import { seededRandom } from '../fixtures/random.ts';
 
 const MINUTE = 60_000;
@@ -47,7 +48,9 @@ function options(extra: Partial<LaneOptions> = {}): LaneOptions {
 function laneWith(extra: Partial<LaneSettings> = {}): { lane: LocalLane; states: CircuitState[] } {
   const states: CircuitState[] = [];
   return {
-    lane: new LocalLane({ ...DEFAULT_LANE_SETTINGS, ...extra }, (_, to) => states.push(to)),
+    lane: new LocalLane('a lane', { ...DEFAULT_LANE_SETTINGS, ...extra }, UNSHARED, (_, to) =>
+      states.push(to),
+    ),
     states,
   };
 }
@@ -538,7 +541,7 @@ describe('the lanes of a process', () => {
   });
 
   it('are bounded: idle and closed ones go first, the longest unused before others, busy ones never', async () => {
-    const lanes = createLanes(() => fragile, { onChange: () => undefined }, 3);
+    const lanes = createLanes(() => fragile, { onChange: () => undefined }, UNSHARED, 3);
     await breakOne(lanes, 'local', 'open');
     const { attempt, calls } = held();
     watch(lanes.lane('local', 'busy').run(attempt, options()));

@@ -13,6 +13,7 @@ function stage(maxActive: number) {
       }),
     onPlace: (id) => placed.push(id),
     onError: () => {},
+    unfinished: async () => [],
     maxActive,
   });
   const end = async (id: string): Promise<void> => {

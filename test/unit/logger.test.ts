@@ -72,6 +72,7 @@ describe('7: the journal', () => {
     const common = { logger: 'orchestrator', conversation_id: 'c-1' };
     const call = { ...common, provider: 'claude', model: 'm', turn: 3 };
     expect(objects).toMatchObject([
+      { ...common, level: 'info', event: 'conversation.started', waited: 0.04 },
       { ...common, level: 'info', event: 'conversation.resumed', turn: 2 },
       { ...call, level: 'debug', event: 'attempt.started', attempt: 'a-1' },
       {
@@ -80,10 +81,14 @@ describe('7: the journal', () => {
         event: 'attempt.failed',
         error_type: 'rate_limited',
         latency: 1.5,
+        retry_in: 2,
         status: 429,
       },
       { ...call, level: 'info', event: 'attempt.abandoned', why: 'drained' },
+      { ...call, level: 'debug', event: 'attempt.succeeded', tokens: 120, latency: 0.25 },
+      { ...common, level: 'warn', event: 'turn.fell_back', turn: 3, why: 'rate_limited' },
       { ...call, level: 'info', event: 'turn.taken', tokens: 120, latency: 0.25 },
+      { ...common, level: 'info', event: 'conversation.nudged', kind: 'gratitude' },
       { ...common, level: 'info', event: 'conversation.ended', reason: 'user', detail: 'enough', by: 'user' },
     ]);
   });

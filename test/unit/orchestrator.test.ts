@@ -7,6 +7,7 @@ import { LocalLive } from '../../src/conversation/live.ts';
 import { type OrchestratorParts, runConversation } from '../../src/conversation/orchestrator.ts';
 import { type GenerateRequest, ProviderError } from '../../src/conversation/provider.ts';
 import { standardConditions } from '../../src/conversation/termination.ts';
+import { UNTRACED } from '../../src/conversation/tracer.ts';
 import { roundRobin } from '../../src/conversation/turns.ts';
 import { DIRECT_LANE } from '../../src/providers/resilience/direct.ts';
 import { createSanitiser } from '../../src/security/sanitise.ts';
@@ -36,6 +37,7 @@ async function stage(script: Script = distinct, extra: Parameters<typeof setting
     queue: storage,
     live,
     findPlayer: () => ({ provider, lane: DIRECT_LANE, price: undefined }),
+    dailyBudget: undefined,
     retryDelayMs: () => undefined,
     sleep: (milliseconds, signal) => delay(milliseconds, undefined, { signal }),
     nextSpeaker: roundRobin,
@@ -46,6 +48,7 @@ async function stage(script: Script = distinct, extra: Parameters<typeof setting
     elapsed: () => Date.now(),
     nameAttempt: () => `a-${attempts++}`,
     observe: (happening) => happenings.push(happening),
+    tracer: UNTRACED,
   };
   const { id } = made;
   return {

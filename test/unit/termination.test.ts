@@ -7,14 +7,16 @@ import { agent, later, reply, START, settings } from '../fixtures/conversations.
 
 type Said = string | { content: string; inputTokens?: number; outputTokens?: number; costUsd?: number };
 
-/** The state after these replies, the agents going round. */
+/** The state after these replies, the agents going round; unless it is asked for, the moderator says nothing. */
 function after(chosen: ConversationSettings, said: readonly Said[]): ConversationState {
   const replies = said.map((each, index): ConversationEvent => {
     const { content, ...metadata } = typeof each === 'string' ? { content: each } : each;
     const sender = chosen.agents[index % chosen.agents.length]?.name ?? '';
     return reply(index + 3, { sender, content, metadata });
   });
-  const state = fold(undefined, [...openingEvents(chosen, START), ...replies]);
+  const similarity = { nudge: false, ...chosen.termination.similarity };
+  const unwarned = { ...chosen, termination: { ...chosen.termination, similarity } };
+  const state = fold(undefined, [...openingEvents(unwarned, START), ...replies]);
   if (!state) throw new Error('nothing was folded');
   return state;
 }
@@ -113,6 +115,13 @@ describe('repetition', () => {
     const exact = settings({ termination: { similarity: { threshold: 1, consecutive: 1 } } });
     expect(reason(exact, [A, `${A} Yes.`])).toBeUndefined();
     expect(reason(exact, [A, B, A])).toBe('repetition');
+  });
+
+  it('waits for the nudge where there is to be one', () => {
+    const nudged = settings({
+      termination: { similarity: { threshold: 0.85, consecutive: 2, nudge: true } },
+    });
+    expect(reason(nudged, [A, A, A, A, A, A])).toBeUndefined();
   });
 
   it('does not count the opening message', () => {

@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import type { Runner } from '../../src/runner/runner.ts';
+import { type Stage, stage } from '../fixtures/stage.ts';
+
+/** What every runner promises; `open` gives one of its own to each test. */
+export function describeRunner(
+  name: string,
+  open: (parts: Stage['parts'] & { maxActive: number }) => Runner,
+): void {
+  describe(`runner: ${name}`, () => {
+    it('runs what it is given, and counts it', async () => {
+      const { parts, until, end } = stage();
+      const runner = open({ ...parts, maxActive: 3 });
+      runner.start('a');
+      runner.start('b');
+      await until('began a', 'began b');
+      expect(runner.active()).toBe(2);
+      end('a');
+      await expect.poll(() => runner.active()).toBe(1);
+    });
+
+    it('starts a conversation once, however often it is told', async () => {
+      const { parts, until, events } = stage();
+      const runner = open({ ...parts, maxActive: 3 });
+      runner.start('a');
+      runner.start('a');
+      await until('began a');
+      runner.start('a');
+      runner.start('b');
+      await until('began b');
+      expect(events.filter((event) => event === 'began a')).toHaveLength(1);
+    });
+
+    it('has the others wait for a place in the order of their coming, and tells when they get it', async () => {
+      const { parts, until, events, end } = stage();
+      const runner = open({ ...parts, maxActive: 1 });
+      for (const id of ['a', 'b', 'c']) runner.start(id);
+      await until('began a');
+      expect(runner.reserve()).toBeUndefined();
+      end('a');
+      await until('began b');
+      expect(events.indexOf('placed b')).toBe(events.indexOf('began b') - 1);
+      expect(events).not.toContain('began c');
+      expect(runner.active()).toBe(1);
+      end('b');
+      await until('began c');
+    });
+
+    it('goes on after an error, in the same place', async () => {
+      const { parts, until, fail, events } = stage();
+      const runner = open({ ...parts, maxActive: 1 });
+      runner.start('a');
+      runner.start('b');
+      await until('began a');
+      fail('a');
+      await until('failed a', 'began a', 'began a');
+      expect(events).not.toContain('began b');
+    });
+
+    it('drains: aborts what runs, reports nothing, and begins nothing more', async () => {
+      const { parts, until, events } = stage();
+      const runner = open({ ...parts, maxActive: 1 });
+      runner.start('a');
+      runner.start('b');
+      await until('began a');
+      await runner.drain();
+      expect(runner.active()).toBe(0);
+      runner.start('c');
+      await runner.drain();
+      expect(events.filter((event) => !event.startsWith('placed'))).toEqual(['began a', 'aborted a']);
+    });
+
+    it('drains also what waits for its next try', async () => {
+      const { parts, until, fail } = stage();
+      const runner = open({ ...parts, maxActive: 1 });
+      runner.start('a');
+      await until('began a');
+      fail('a');
+      await until('failed a');
+      await runner.drain();
+      expect(runner.active()).toBe(0);
+    });
+  });
+}

@@ -1,0 +1,114 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, it } from 'vitest';
+import type { Conversation } from '../../src/client/types.ts';
+import { startBalancer } from '../fixtures/balancer.ts';
+import { redisOfTest, startFleet } from '../fixtures/fleet.ts';
+import { spread, stepsOf } from '../fixtures/gaps.ts';
+import { type Answer, type Call, call } from '../fixtures/http.ts';
+import { watchReturning } from '../fixtures/returning.ts';
+import { type ServerProcess, startServer } from '../fixtures/server.ts';
+import { readLog, startTalk, turnsOf } from '../fixtures/talks.ts';
+import { TRANSPORTS } from '../fixtures/watcher.ts';
+
+const CONVERSATIONS = 30;
+const TURNS = 16;
+/** A turn takes about a second. */
+const TOKEN_DELAY_MS = 50;
+/** Between two requests of a client, in milliseconds. */
+const REQUEST_EVERY_MS = 20;
+
+/** Sends requests of all kinds until it is told to stop; gives those that failed. */
+async function load(
+  url: string,
+  id: string,
+  signal: AbortSignal,
+): Promise<{ sent: number; failed: string[] }> {
+  const failed: string[] = [];
+  let sent = 0;
+  const ask = async (path: string, expected: number, request: Call = {}): Promise<Answer | undefined> => {
+    sent++;
+    const label = `${request.method ?? 'GET'} ${path}`;
+    try {
+      const answer = await call(url, path, request);
+      if (answer.status !== expected) failed.push(`${label}: ${answer.status} ${answer.text}`);
+      return answer;
+    } catch (error) {
+      failed.push(`${label}: ${String(error)}`);
+      return undefined;
+    } finally {
+      await delay(REQUEST_EVERY_MS);
+    }
+  };
+  for (let count = 0; !signal.aborted; count++) {
+    const made = await ask('/conversations', 201, { body: { topic: `Short ${count}`, maxTurns: 1 } });
+    const { id: short } = (made?.body ?? {}) as Conversation;
+    await ask('/conversations?limit=5', 200);
+    await ask(`/conversations/${id}`, 200);
+    await ask(`/conversations/${id}/messages`, 200);
+    await ask(`/conversations/${id}/log?limit=200`, 200);
+    await ask('/providers', 200);
+    if (short === undefined) continue;
+    await ask(`/conversations/${short}/terminate`, 200, { method: 'POST' });
+    await ask(`/conversations/${short}`, 204, { method: 'DELETE' });
+    await ask(`/conversations/${short}`, 404);
+  }
+  return { sent, failed };
+}
+
+it('6: a rolling restart fails no request, and delays no conversation', { timeout: 120_000 }, async () => {
+  const redis = await redisOfTest();
+  const environment = { REDIS_URL: redis.url, EMBEDDED_TOKEN_DELAY_MS: String(TOKEN_DELAY_MS) };
+  const instances = await startFleet(redis.url, 3, () => environment);
+  const ports = instances.map(({ port }) => port) as [number, number, number];
+  const { url } = await startBalancer(ports);
+  const talks = await Promise.all(
+    Array.from({ length: CONVERSATIONS }, (_, index) =>
+      startTalk(url, { topic: `Is the answer ${index}?`, maxTurns: TURNS }),
+    ),
+  );
+  const watching = talks.map(({ id }, index) => watchReturning(url, id, TRANSPORTS[index % 2]));
+  const done = new AbortController();
+  const loads = talks.slice(0, 4).map(({ id }) => load(url, id, done.signal));
+
+  const restarts: number[] = [];
+  const ended: ServerProcess[] = [];
+  for (const [index, instance] of instances.entries()) {
+    restarts.push(Date.now());
+    expect(await instance.stop()).toBe(0);
+    ended.push(instance);
+    const again = await startServer({ ...environment, PORT: String(ports[index]) });
+    // nginx has to find out that it is back before the next one goes.
+    await again.logged(({ event, status }) => event === 'request.completed' && status === 200);
+  }
+  const lastRestart = Date.now();
+  done.abort();
+  const requests = await Promise.all(loads);
+  expect(requests.flatMap(({ failed }) => failed)).toEqual([]);
+  for (const { log, errors } of ended) {
+    expect(log.at(-1)).toMatchObject({ event: 'server.stopped', outcome: 'all quiet' });
+    expect(errors()).toBe('');
+  }
+
+  const watched = await Promise.all(watching);
+  const steps: ReturnType<typeof stepsOf> = [];
+  for (const { id, follower } of watched) {
+    const log = await readLog(url, id);
+    expect(follower.events).toEqual(log);
+    expect(turnsOf(log)).toEqual(Array.from({ length: TURNS + 1 }, (_, turn) => turn));
+    steps.push(...stepsOf(log));
+  }
+  const gap = ({ from, to }: { from: number; to: number }): number => to - from;
+  const moved = steps.filter(({ before, after }) => before !== after).map(gap);
+  const usual = steps.filter(({ before, after }) => before === after).map(gap);
+  const sent = requests.reduce((sum, each) => sum + each.sent, 0);
+  console.log(
+    [
+      `${sent} requests in ${((lastRestart - (restarts[0] ?? 0)) / 1000).toFixed(1)} s, none failed`,
+      `from turn to turn over a restart: ${spread(moved)}`,
+      `from turn to turn otherwise: ${spread(usual)}`,
+    ].join('\n'),
+  );
+  expect(moved.length).toBeGreaterThan(0);
+  // A lock that had to run out would take 5 s and a second more.
+  expect(Math.max(...moved) - Math.max(...usual)).toBeLessThan(4500);
+});

@@ -1,0 +1,272 @@
+import { Queue } from 'bullmq';
+import { Cluster, Redis } from 'ioredis';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { BullmqRunner, type BullmqRunnerParts } from '../../src/runner/bullmq.ts';
+import { startInstance } from '../fixtures/instance.ts';
+import { type RedisServer, startRedis } from '../fixtures/redis.ts';
+import { stage } from '../fixtures/stage.ts';
+
+const PREFIX = '{aic}';
+
+let redis: RedisServer;
+const runners: BullmqRunner[] = [];
+beforeEach(async () => {
+  redis = await startRedis();
+});
+afterEach(async () => {
+  await Promise.all(runners.splice(0).map((runner) => runner.drain()));
+  await redis.stop();
+});
+
+function connect(): Redis {
+  return new Redis({ port: redis.port, maxRetriesPerRequest: null, retryStrategy: () => 50 });
+}
+
+/** An instance in this process, with its stage. */
+function instance(maxActive: number, other: Partial<BullmqRunnerParts> = {}) {
+  const scene = stage();
+  const parts = { connect, prefix: PREFIX, unfinished: async () => [], maxActive };
+  const runner = new BullmqRunner({ ...scene.parts, ...parts, ...other });
+  runners.push(runner);
+  return { runner, ...scene };
+}
+
+/** The types of what BullMQ noted about a conversation. */
+async function notedBy(conversationId: string): Promise<string[]> {
+  const client = connect();
+  const entries = await client.xrange(`${PREFIX}:conversations:events`, '-', '+');
+  client.disconnect();
+  return entries.flatMap(([, fields]) => {
+    const at = fields.indexOf('jobId');
+    return fields[at + 1] === conversationId ? [fields[fields.indexOf('event') + 1] ?? ''] : [];
+  });
+}
+
+/** As expect.poll, on a machine that has much else to do. */
+function eventually<T>(actual: () => T) {
+  return expect.poll(actual, { timeout: 20_000 });
+}
+
+function names(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `conversation-${index}`);
+}
+
+describe('conversations on several instances', () => {
+  it('runs each on one of them, and shows how many wait', async () => {
+    const one = instance(1);
+    const two = instance(1);
+    for (const id of ['a', 'b', 'c']) {
+      one.runner.start(id);
+      two.runner.start(id);
+    }
+    await eventually(() => one.runner.depth()).toEqual({ waiting: 1, active: 2, delayed: 0 });
+    // A job counts as active before the instance that took it begins with it.
+    await eventually(() => [one.runner.active(), two.runner.active()]).toEqual([1, 1]);
+    const [first] = one.events.filter((event) => event.startsWith('began'));
+    one.end(first?.slice('began '.length) ?? '');
+    await eventually(() => two.runner.depth()).toEqual({ waiting: 0, active: 2, delayed: 0 });
+    const began = (): string[] => [...one.events, ...two.events].filter((event) => event.startsWith('began'));
+    await eventually(() => began().toSorted()).toEqual(['began a', 'began b', 'began c']);
+  });
+
+  it('runs 1,000 at the same time on one', async () => {
+    const { runner } = instance(1000);
+    for (const id of names(1000)) runner.start(id);
+    await eventually(() => runner.active()).toBe(1000);
+    await eventually(() => runner.depth()).toEqual({ waiting: 0, active: 1000, delayed: 0 });
+  });
+
+  it('never begins more than there are places', async () => {
+    const { runner, until, end } = instance(40);
+    const ids = names(100);
+    for (const id of ids) runner.start(id);
+    await eventually(() => runner.depth()).toEqual({ waiting: 60, active: 40, delayed: 0 });
+    await eventually(() => runner.active()).toBe(40);
+    for (const id of ids) {
+      await until(`began ${id}`);
+      expect(runner.active()).toBeLessThanOrEqual(40);
+      end(id);
+    }
+  });
+
+  it('leaves nothing behind when a conversation has ended, so that it can be started again', async () => {
+    const { runner, until, end } = instance(1);
+    runner.start('a');
+    await until('began a');
+    end('a');
+    await eventually(() => runner.depth()).toEqual({ waiting: 0, active: 0, delayed: 0 });
+    runner.start('a');
+    await until('began a', 'began a');
+    expect(runner.active()).toBe(1);
+  });
+
+  it('works on a Redis Cluster', async () => {
+    const cluster = await startRedis({ 'cluster-enabled': 'yes', 'cluster-announce-ip': '127.0.0.1' });
+    onTestFinished(() => cluster.stop());
+    const node = new Redis({ port: cluster.port });
+    await node.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
+    await eventually(() => node.cluster('INFO')).toContain('cluster_state:ok');
+    node.disconnect();
+    const nodes = [{ host: '127.0.0.1', port: cluster.port }];
+    const { runner, until, end } = instance(2, {
+      connect: () => new Cluster(nodes, { redisOptions: { maxRetriesPerRequest: null } }),
+      unfinished: async () => ['b'],
+    });
+    runner.start('a');
+    await runner.resume();
+    await until('began a', 'began b');
+    end('a');
+    await eventually(() => runner.depth()).toEqual({ waiting: 0, active: 1, delayed: 0 });
+    await runner.drain();
+    expect(runner.active()).toBe(0);
+  });
+});
+
+describe('an instance that goes', () => {
+  it('hands its conversations to another at once as it drains', async () => {
+    const one = instance(50);
+    const ids = names(50);
+    for (const id of ids) one.runner.start(id);
+    await one.until(...ids.map((id) => `began ${id}`));
+    const two = instance(50);
+    await one.runner.drain();
+    await two.until(...ids.map((id) => `began ${id}`));
+    expect(one.events.filter((event) => event.startsWith('aborted'))).toHaveLength(50);
+    expect(one.events).not.toContain('trouble');
+    // Nobody waited for a lock to run out.
+    for (const id of ids) expect(await notedBy(id)).not.toContain('stalled');
+  });
+
+  it('loses its conversations to another when it is killed, however often that happened before', async () => {
+    const ids = names(10);
+    const one = startInstance(redis.port, 10, ids);
+    await one.until(...ids.map((id) => `began ${id}`));
+    const client = connect();
+    for (const id of ids) await client.hset(`${PREFIX}:conversations:${id}`, 'stc', 1000);
+    client.disconnect();
+    const two = instance(10);
+    const killedAt = performance.now();
+    one.kill('SIGKILL');
+    await two.until(...ids.map((id) => `began ${id}`));
+    console.log(`killed; all 10 began elsewhere after ${Math.round(performance.now() - killedAt)} ms`);
+    expect(await notedBy('conversation-0')).toContain('stalled');
+    expect(two.runner.active()).toBe(10);
+  });
+
+  it('breaks off what it lost while it was stopped, and takes its place again', async () => {
+    const one = startInstance(redis.port, 1, ['a']);
+    await one.until('began a');
+    const two = instance(1);
+    one.kill('SIGSTOP');
+    await two.until('began a');
+    expect(one.events).not.toContain('aborted a');
+    one.kill('SIGCONT');
+    await one.until('aborted a', 'trouble');
+    expect(two.events).not.toContain('aborted a');
+    two.runner.start('b');
+    await one.until('began b');
+  });
+
+  it('takes no more as it drains, and leaves what waits to others', async () => {
+    const one = instance(1);
+    one.runner.start('a');
+    await one.until('began a');
+    one.runner.start('b');
+    await one.runner.drain();
+    const two = instance(2);
+    await two.until('began a', 'began b');
+    expect(one.events).not.toContain('began b');
+  });
+
+  it('drains also while Redis does not answer, and its conversations go on when it does', async () => {
+    const one = instance(1);
+    one.runner.start('a');
+    await one.until('began a');
+    process.kill(redis.pid(), 'SIGSTOP');
+    await one.runner.drain();
+    expect(one.events).toContain('aborted a');
+    process.kill(redis.pid(), 'SIGCONT');
+    const two = instance(1);
+    await two.until('began a');
+  });
+
+  it('drains also where Redis was never there, and its process ends', async () => {
+    await redis.kill();
+    const one = startInstance(redis.port, 1, ['a']);
+    await one.until('trouble');
+    one.kill('SIGTERM');
+    await one.until('drained');
+    expect(await one.exited).toEqual([0, null]);
+  });
+});
+
+describe('Redis goes and comes back', () => {
+  it('restarts in the middle: what ran goes on, and what is new begins', async () => {
+    const { runner, until } = instance(3);
+    runner.start('a');
+    await until('began a');
+    await redis.kill();
+    await until('trouble');
+    runner.start('b');
+    await redis.restart();
+    await until('began b');
+    runner.start('c');
+    await until('began c');
+    await eventually(() => runner.active()).toBe(3);
+    await eventually(() => runner.depth()).toEqual({ waiting: 0, active: 3, delayed: 0 });
+  });
+
+  it('stays away for longer than a lock holds: what ran is broken off, and begins again afterwards', async () => {
+    const { runner, until } = instance(1);
+    runner.start('a');
+    await until('began a');
+    await redis.kill();
+    await until('aborted a', 'trouble');
+    await redis.restart();
+    await until('began a', 'began a');
+    expect(runner.active()).toBe(1);
+  });
+});
+
+describe('repair', () => {
+  it('adds the jobs that are missing, and changes nothing about the others', async () => {
+    const ids = names(1200);
+    const { runner, until, events } = instance(1200, { unfinished: async () => ids });
+    runner.start('conversation-0');
+    await until('began conversation-0');
+    expect(await runner.resume()).toBe(1200);
+    await eventually(() => runner.active()).toBe(1200);
+    await runner.resume();
+    await eventually(() => runner.depth()).toEqual({ waiting: 0, active: 1200, delayed: 0 });
+    expect(events.filter((event) => event.startsWith('began'))).toHaveLength(1200);
+  });
+
+  it('is done every minute by one of all instances, even where every place is taken', async () => {
+    let forgotten: string[] = [];
+    const asked: string[][] = [];
+    const other = {
+      unfinished: async () => {
+        asked.push(forgotten);
+        return forgotten;
+      },
+    };
+    const one = instance(1, other);
+    const two = instance(1, other);
+    one.runner.start('a');
+    one.runner.start('b');
+    await eventually(() => one.runner.depth()).toEqual({ waiting: 0, active: 2, delayed: 0 });
+    const connection = connect();
+    const repairs = new Queue('repairs', { connection, prefix: PREFIX });
+    onTestFinished(() => connection.disconnect());
+    await eventually(() => repairs.getJobSchedulers()).toMatchObject([{ key: 'repair', every: 60_000 }]);
+    // The first is done at once, the next after a minute: the test doesn't wait for it.
+    await eventually(() => repairs.getJobCounts()).toMatchObject({ delayed: 1, active: 0, waiting: 0 });
+    expect(asked).toEqual([[]]);
+    forgotten = ['c'];
+    const [next] = await repairs.getDelayed();
+    await next?.promote();
+    await eventually(() => one.runner.depth()).toEqual({ waiting: 1, active: 2, delayed: 0 });
+    expect(asked).toEqual([[], ['c']]);
+    await eventually(() => two.runner.active()).toBe(1);
+  });
+});

@@ -1,0 +1,137 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import * as fc from 'fast-check';
+import { expect, it, vi } from 'vitest';
+import { parseEvent } from '../../src/conversation/events.ts';
+import { LocalLive } from '../../src/conversation/live.ts';
+import { type OrchestratorParts, runConversation } from '../../src/conversation/orchestrator.ts';
+import { PROVIDER_FAILURES, ProviderError, type ProviderFailure } from '../../src/conversation/provider.ts';
+import { retryDelayMs } from '../../src/conversation/retry.ts';
+import { fold } from '../../src/conversation/state.ts';
+import { standardConditions } from '../../src/conversation/termination.ts';
+import { UNTRACED } from '../../src/conversation/tracer.ts';
+import { roundRobin } from '../../src/conversation/turns.ts';
+import { createLanes } from '../../src/providers/resilience/lanes.ts';
+import { DEFAULT_LANE_SETTINGS } from '../../src/providers/resilience/settings.ts';
+import { createSanitiser } from '../../src/security/sanitise.ts';
+import { MemoryStorage } from '../../src/storage/memory.ts';
+import { agent, conversation, readLog, settings } from '../fixtures/conversations.ts';
+import { type Act, finish, ScriptedProvider, text } from '../fixtures/providers.ts';
+
+/** What one call does: an answer, a failure before or after some text, too little, or silence. */
+type Call =
+  | { kind: 'answers' | 'repeats' | 'empty' | 'cut' | 'silent' }
+  | { kind: 'fails'; code: ProviderFailure; after: boolean };
+
+const VOID = 'void text that nobody may find';
+const call: fc.Arbitrary<Call> = fc.oneof(
+  { weight: 6, arbitrary: fc.constant({ kind: 'answers' as const }) },
+  { weight: 4, arbitrary: fc.constant({ kind: 'repeats' as const }) },
+  { weight: 1, arbitrary: fc.constantFrom({ kind: 'empty' as const }, { kind: 'cut' as const }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'silent' as const }) },
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant('fails' as const),
+      code: fc.constantFrom(...(Object.keys(PROVIDER_FAILURES) as ProviderFailure[])),
+      after: fc.boolean(),
+    }),
+  },
+);
+
+function actsOf(played: Call, number: number): readonly Act[] {
+  switch (played.kind) {
+    case 'answers':
+      return [text(`Answer ${number}: `), text(`w${number} x${number} y${number}`), finish()];
+    case 'repeats':
+      return [text('Bees are the most important animals of all.'), finish()];
+    case 'empty':
+      return [finish()];
+    case 'cut':
+      return [text(VOID)];
+    case 'silent':
+      return ['wait'];
+    case 'fails': {
+      const failure = new ProviderError(played.code, 'no');
+      return played.after ? [text(VOID), failure] : [failure];
+    }
+  }
+}
+
+it('DESIGN 1 to 5: whatever vendors do and whenever runs are cut off, the log keeps its rules', async () => {
+  const schedule = fc.record({
+    calls: fc.array(call, { minLength: 1, maxLength: 30 }),
+    fallbacks: fc.integer({ min: 0, max: 2 }),
+    onCircuitOpen: fc.constantFrom(undefined, 'wait' as const, 'fallback' as const, 'end' as const),
+    maxTurns: fc.integer({ min: 1, max: 12 }),
+    cuts: fc.array(fc.integer({ min: 0, max: 12 }), { maxLength: 3 }),
+  });
+  const ends = new Set<string>();
+  await fc.assert(
+    fc.asyncProperty(schedule, async ({ calls, fallbacks, onCircuitOpen, maxTurns, cuts }) => {
+      const live = new LocalLive();
+      const storage = new MemoryStorage(live);
+      const others = ['b', 'c'].slice(0, fallbacks).map((model) => ({ provider: 'scripted', model }));
+      const agents = ['Ada', 'Ben'].map((name) =>
+        agent(name, { provider: 'scripted', model: 'a', ...(fallbacks > 0 && { fallbacks: others }) }),
+      );
+      const made = conversation({
+        settings: settings({ agents, maxTurns, ...(onCircuitOpen && { onCircuitOpen }) }),
+        createdAt: new Date(),
+      });
+      await storage.create(made);
+      let callsMade = 0;
+      let drain = new AbortController();
+      const cutAt = new Set(cuts);
+      const provider = new ScriptedProvider(() => {
+        const number = callsMade++;
+        if (cutAt.delete(number)) drain.abort();
+        return actsOf(calls[number % calls.length] ?? { kind: 'answers' }, number);
+      });
+      const lanes = createLanes(
+        () => ({ ...DEFAULT_LANE_SETTINGS, firstTokenMs: 5, circuit: { failures: 2, openMs: 2 } }),
+        { onChange: () => {} },
+      );
+      let attempts = 0;
+      const parts: OrchestratorParts = {
+        queue: storage,
+        live,
+        findPlayer: (id, model) => ({ provider, lane: lanes.lane(id, model), price: undefined }),
+        dailyBudget: undefined,
+        tracer: UNTRACED,
+        retryDelayMs: (error, tries) =>
+          retryDelayMs(error, tries, Math.random, { tries: 3, firstDelayMs: 1 }),
+        sleep: (milliseconds, signal) => delay(milliseconds, undefined, { signal }),
+        nextSpeaker: roundRobin,
+        conditions: standardConditions,
+        createSanitiser,
+        maxMessageLength: 1000,
+        now: () => new Date(),
+        elapsed: () => performance.now(),
+        nameAttempt: () => `a-${attempts++}`,
+        observe: () => {},
+      };
+      for (let run = 0; run <= cuts.length; run++) {
+        drain = new AbortController();
+        await runConversation(parts, made.id, drain.signal);
+      }
+
+      const log = (await readLog(storage, made.id)).map(({ json }) => parseEvent(json));
+      expect(log.map(({ seq }) => seq)).toEqual(log.map((_, index) => index + 1));
+      const messages = log.flatMap((event) => (event.type === 'message' ? [event.message] : []));
+      expect(messages.map(({ turn }) => turn)).toEqual(messages.map((_, index) => index));
+      for (const { turn, sender } of messages.slice(1)) expect(sender).toBe(['Ben', 'Ada'][turn % 2]);
+      expect(JSON.stringify(log)).not.toContain(VOID);
+      const last = log.at(-1);
+      expect(last?.type).toBe('conversation.terminated');
+      expect(log.filter(({ type }) => type === 'conversation.terminated')).toHaveLength(1);
+      expect(log.filter(({ type }) => type === 'conversation.nudged').length).toBeLessThanOrEqual(1);
+      const record = await storage.get(made.id);
+      expect(fold(undefined, log)).toMatchObject({ turns: record?.turns, usage: record?.usage });
+      await vi.waitFor(() => expect(provider.open).toBe(0));
+      if (last?.type === 'conversation.terminated') ends.add(last.reason);
+    }),
+    { numRuns: 200 },
+  );
+  // Or the schedules would show little.
+  expect(ends.size).toBeGreaterThanOrEqual(3);
+});

@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import type { Message } from '../../src/conversation/events.ts';
+import { RecentMessages } from '../../src/storage/recent-messages.ts';
+import { reply } from '../fixtures/conversations.ts';
+
+const message = (seq: number): Message => reply(seq).message;
+const upTo = (last: number): Message[] => Array.from({ length: last - 1 }, (_, index) => message(index + 2));
+
+describe('what is remembered of a log', () => {
+  it('is what was read, and what followed on', async () => {
+    const recent = new RecentMessages();
+    expect(await recent.read('a', 3, async () => upTo(4))).toEqual(upTo(4));
+    recent.append('a', message(5));
+    expect(recent.get('a', 3)).toEqual([3, 4, 5].map(message));
+    expect(recent.get('a', 4)).toBeUndefined();
+  });
+
+  it.each([
+    ['moved on', (recent: RecentMessages) => recent.append('a', message(5))],
+    ['was dropped', (recent: RecentMessages) => recent.drop('a')],
+  ])('is not what was read while the log %s', async (_, change) => {
+    const recent = new RecentMessages();
+    const { promise, resolve } = Promise.withResolvers<Message[]>();
+    const reading = recent.read('a', 3, () => promise);
+    change(recent);
+    resolve(upTo(4));
+    expect(await reading).toEqual(upTo(4));
+    expect(recent.get('a', 3)).toBeUndefined();
+  });
+
+  it('is nothing once something is missing in between', async () => {
+    const recent = new RecentMessages();
+    await recent.read('a', 3, async () => upTo(4));
+    recent.append('a', message(6));
+    expect(recent.get('a', 1)).toBeUndefined();
+  });
+
+  it('is nothing of a conversation that is not there, nor after a reading that failed', async () => {
+    const recent = new RecentMessages();
+    await recent.read('a', 3, async () => []);
+    await expect(recent.read('b', 3, () => Promise.reject(new Error('gone')))).rejects.toThrow('gone');
+    expect(recent.get('a', 3)).toBeUndefined();
+    expect(recent.get('b', 3)).toBeUndefined();
+  });
+});
