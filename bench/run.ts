@@ -22,6 +22,7 @@ const NAMES = [
   'first-token',
   'resume',
   'start',
+  'redis',
   'soak',
 ];
 const WITHIN_MS = 240_000;
