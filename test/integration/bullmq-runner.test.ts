@@ -42,11 +42,6 @@ async function notedBy(conversationId: string): Promise<string[]> {
   });
 }
 
-/** As expect.poll, on a machine that has much else to do. */
-function eventually<T>(actual: () => T) {
-  return expect.poll(actual, { timeout: 20_000 });
-}
-
 function names(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `conversation-${index}`);
 }
@@ -59,29 +54,29 @@ describe('conversations on several instances', () => {
       one.runner.start(id);
       two.runner.start(id);
     }
-    await eventually(() => one.runner.depth()).toEqual({ waiting: 1, active: 2, delayed: 0 });
+    await expect.poll(() => one.runner.depth()).toEqual({ waiting: 1, active: 2, delayed: 0 });
     // A job counts as active before the instance that took it begins with it.
-    await eventually(() => [one.runner.active(), two.runner.active()]).toEqual([1, 1]);
+    await expect.poll(() => [one.runner.active(), two.runner.active()]).toEqual([1, 1]);
     const [first] = one.events.filter((event) => event.startsWith('began'));
     one.end(first?.slice('began '.length) ?? '');
-    await eventually(() => two.runner.depth()).toEqual({ waiting: 0, active: 2, delayed: 0 });
+    await expect.poll(() => two.runner.depth()).toEqual({ waiting: 0, active: 2, delayed: 0 });
     const began = (): string[] => [...one.events, ...two.events].filter((event) => event.startsWith('began'));
-    await eventually(() => began().toSorted()).toEqual(['began a', 'began b', 'began c']);
+    await expect.poll(() => began().toSorted()).toEqual(['began a', 'began b', 'began c']);
   });
 
   it('runs 1,000 at the same time on one', async () => {
     const { runner } = instance(1000);
     for (const id of names(1000)) runner.start(id);
-    await eventually(() => runner.active()).toBe(1000);
-    await eventually(() => runner.depth()).toEqual({ waiting: 0, active: 1000, delayed: 0 });
+    await expect.poll(() => runner.active()).toBe(1000);
+    await expect.poll(() => runner.depth()).toEqual({ waiting: 0, active: 1000, delayed: 0 });
   });
 
   it('never begins more than there are places', async () => {
     const { runner, until, end } = instance(40);
     const ids = names(100);
     for (const id of ids) runner.start(id);
-    await eventually(() => runner.depth()).toEqual({ waiting: 60, active: 40, delayed: 0 });
-    await eventually(() => runner.active()).toBe(40);
+    await expect.poll(() => runner.depth()).toEqual({ waiting: 60, active: 40, delayed: 0 });
+    await expect.poll(() => runner.active()).toBe(40);
     for (const id of ids) {
       await until(`began ${id}`);
       expect(runner.active()).toBeLessThanOrEqual(40);
@@ -94,7 +89,7 @@ describe('conversations on several instances', () => {
     runner.start('a');
     await until('began a');
     end('a');
-    await eventually(() => runner.depth()).toEqual({ waiting: 0, active: 0, delayed: 0 });
+    await expect.poll(() => runner.depth()).toEqual({ waiting: 0, active: 0, delayed: 0 });
     runner.start('a');
     await until('began a', 'began a');
     expect(runner.active()).toBe(1);
@@ -105,7 +100,7 @@ describe('conversations on several instances', () => {
     onTestFinished(() => cluster.stop());
     const node = new Redis({ port: cluster.port });
     await node.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
-    await eventually(() => node.cluster('INFO')).toContain('cluster_state:ok');
+    await expect.poll(() => node.cluster('INFO')).toContain('cluster_state:ok');
     node.disconnect();
     const nodes = [{ host: '127.0.0.1', port: cluster.port }];
     const { runner, until, end } = instance(2, {
@@ -116,7 +111,7 @@ describe('conversations on several instances', () => {
     await runner.resume();
     await until('began a', 'began b');
     end('a');
-    await eventually(() => runner.depth()).toEqual({ waiting: 0, active: 1, delayed: 0 });
+    await expect.poll(() => runner.depth()).toEqual({ waiting: 0, active: 1, delayed: 0 });
     await runner.drain();
     expect(runner.active()).toBe(0);
   });
@@ -212,8 +207,8 @@ describe('Redis goes and comes back', () => {
     await until('began b');
     runner.start('c');
     await until('began c');
-    await eventually(() => runner.active()).toBe(3);
-    await eventually(() => runner.depth()).toEqual({ waiting: 0, active: 3, delayed: 0 });
+    await expect.poll(() => runner.active()).toBe(3);
+    await expect.poll(() => runner.depth()).toEqual({ waiting: 0, active: 3, delayed: 0 });
   });
 
   it('stays away for longer than a lock holds: what ran is broken off, and begins again afterwards', async () => {
@@ -235,9 +230,9 @@ describe('repair', () => {
     runner.start('conversation-0');
     await until('began conversation-0');
     expect(await runner.resume()).toBe(1200);
-    await eventually(() => runner.active()).toBe(1200);
+    await expect.poll(() => runner.active()).toBe(1200);
     await runner.resume();
-    await eventually(() => runner.depth()).toEqual({ waiting: 0, active: 1200, delayed: 0 });
+    await expect.poll(() => runner.depth()).toEqual({ waiting: 0, active: 1200, delayed: 0 });
     expect(events.filter((event) => event.startsWith('began'))).toHaveLength(1200);
   });
 
@@ -254,19 +249,19 @@ describe('repair', () => {
     const two = instance(1, other);
     one.runner.start('a');
     one.runner.start('b');
-    await eventually(() => one.runner.depth()).toEqual({ waiting: 0, active: 2, delayed: 0 });
+    await expect.poll(() => one.runner.depth()).toEqual({ waiting: 0, active: 2, delayed: 0 });
     const connection = connect();
     const repairs = new Queue('repairs', { connection, prefix: PREFIX });
     onTestFinished(() => connection.disconnect());
-    await eventually(() => repairs.getJobSchedulers()).toMatchObject([{ key: 'repair', every: 60_000 }]);
+    await expect.poll(() => repairs.getJobSchedulers()).toMatchObject([{ key: 'repair', every: 60_000 }]);
     // The first is done at once, the next after a minute: the test doesn't wait for it.
-    await eventually(() => repairs.getJobCounts()).toMatchObject({ delayed: 1, active: 0, waiting: 0 });
+    await expect.poll(() => repairs.getJobCounts()).toMatchObject({ delayed: 1, active: 0, waiting: 0 });
     expect(asked).toEqual([[]]);
     forgotten = ['c'];
     const [next] = await repairs.getDelayed();
     await next?.promote();
-    await eventually(() => one.runner.depth()).toEqual({ waiting: 1, active: 2, delayed: 0 });
+    await expect.poll(() => one.runner.depth()).toEqual({ waiting: 1, active: 2, delayed: 0 });
     expect(asked).toEqual([[], ['c']]);
-    await eventually(() => two.runner.active()).toBe(1);
+    await expect.poll(() => two.runner.active()).toBe(1);
   });
 });
