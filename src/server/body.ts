@@ -10,6 +10,8 @@ const MAX_BODY_BYTES = 1024 * 1024;
  */
 const MAX_DRAINED_BYTES = 64 * 1024 * 1024;
 
+const UTF_8 = new TextDecoder('utf-8', { fatal: true });
+
 /**
  * Reads JSON bodies: UTF-8 and nothing else, and no `__proto__`, at whatever depth. An empty body is none.
  * Bodies of any other type are refused.
@@ -41,7 +43,7 @@ function parseJson(body: Buffer): unknown {
   if (body.length === 0) return undefined;
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(body);
+    text = UTF_8.decode(body);
   } catch {
     throw unreadable('is not valid UTF-8');
   }

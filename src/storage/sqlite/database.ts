@@ -41,11 +41,6 @@ export function openDatabase(path: string): Database.Database {
   }
 }
 
-/** Opens a database that is already in use by `openDatabase`, for reading alone. */
-export function openForReading(path: string): Database.Database {
-  return new Database(path, { readonly: true });
-}
-
 function readMigrations(): string[] {
   return readdirSync(MIGRATIONS)
     .filter((name) => name.endsWith('.sql'))
@@ -68,7 +63,7 @@ function migrate(database: Database.Database, migrations: readonly string[]): vo
 function check(path: string, knownVersion: number): void {
   let database: Database.Database | undefined;
   try {
-    database = openForReading(path);
+    database = new Database(path, { readonly: true });
     const applicationId = database.pragma('application_id', { simple: true });
     const version = database.pragma('user_version', { simple: true }) as number;
     const empty = database.prepare('SELECT count(*) FROM sqlite_schema').pluck().get() === 0;

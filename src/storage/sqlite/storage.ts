@@ -18,7 +18,7 @@ import {
 } from '../../conversation/queue.ts';
 import { AppError } from '../../errors.ts';
 import { RecentMessages } from '../recent-messages.ts';
-import { DATABASE_FILE, openDatabase, openForReading, sizeOf } from './database.ts';
+import { DATABASE_FILE, openDatabase, sizeOf } from './database.ts';
 import { GroupCommit } from './group-commit.ts';
 import { FIND_BY_ID, type ListedRow, listingQuery } from './listing.ts';
 import { lockDirectory } from './lock.ts';
@@ -49,9 +49,7 @@ export function openSqliteStorage(
 ): SqliteStorage {
   const lock = lockDirectory(directory, holder);
   try {
-    const path = join(directory, DATABASE_FILE);
-    const writing = openDatabase(path);
-    return new Storage(writing, openForReading(path), live, lock, onAppend);
+    return new Storage(openDatabase(join(directory, DATABASE_FILE)), live, lock, onAppend);
   } catch (error) {
     lock.release();
     throw error;
@@ -59,27 +57,27 @@ export function openSqliteStorage(
 }
 
 class Storage implements SqliteStorage {
-  readonly #writing: Database.Database;
-  readonly #reading: Database.Database;
+  /** Reads, too: a connection of their own would find its pages out of date after every commit. */
+  readonly #database: Database.Database;
   readonly #lock: { release: () => void };
   readonly #onAppend: (milliseconds: number) => void;
   readonly #commits: GroupCommit;
   readonly #recent = new RecentMessages();
+  /** The logs of conversations that began this moment, until their runs read them: no more than run at once. */
+  readonly #openings = new Map<string, LogEntry[]>();
   readonly #statements = new Map<string, Database.Statement>();
 
   constructor(
-    writing: Database.Database,
-    reading: Database.Database,
+    database: Database.Database,
     live: LiveAnnouncer,
     lock: { release: () => void },
     onAppend: (milliseconds: number) => void,
   ) {
-    this.#writing = writing;
-    this.#reading = reading;
+    this.#database = database;
     this.#lock = lock;
     this.#onAppend = onAppend;
-    reading.function('fold', { deterministic: true }, (text) => caseless(String(text)));
-    const write = createWriter(writing);
+    database.function('fold', { deterministic: true }, (text) => caseless(String(text)));
+    const write = createWriter(database);
     this.#commits = new GroupCommit(
       (group) => {
         const results = write(group);
@@ -160,6 +158,11 @@ class Storage implements SqliteStorage {
   }
 
   async readOn(conversationId: string, afterSeq: number, limit: number): Promise<LogEntry[]> {
+    const opening = this.#openings.get(conversationId);
+    if (opening && afterSeq === 0 && limit > opening.length) {
+      this.#openings.delete(conversationId);
+      return opening;
+    }
     return readLog(this.#statement<LogEntry>(READ_ON), conversationId, afterSeq, limit);
   }
 
@@ -190,7 +193,7 @@ class Storage implements SqliteStorage {
     { limit, cursor }: { limit: number; cursor?: string | undefined },
   ): Promise<Page<ConversationRecord>> {
     const before = cursor === undefined ? undefined : parseListCursor(cursor);
-    const query = listingQuery(this.#reading, filter, before, limit + 1);
+    const query = listingQuery(this.#database, filter, before, limit + 1);
     if (query === 'nothing') return { items: [], nextCursor: null };
     const rows = this.#all<ListedRow>(query.sql, ...query.parameters);
     return page(rows, limit, toRecord, ({ key }) => `k${key.toString(36)}`);
@@ -241,14 +244,13 @@ class Storage implements SqliteStorage {
   }
 
   fileBytes(): { database: number; wal: number } {
-    const path = this.#writing.name;
+    const path = this.#database.name;
     return { database: sizeOf(path), wal: sizeOf(`${path}-wal`) };
   }
 
   close(): void {
     this.#commits.flush();
-    this.#reading.close();
-    this.#writing.close();
+    this.#database.close();
     this.#lock.release();
   }
 
@@ -263,8 +265,11 @@ class Storage implements SqliteStorage {
 
   /** Follows what was committed, before anybody can read in between. */
   #remember(operation: WriteOperation, result: WriteResult | undefined): void {
+    if (operation.kind === 'check') return;
+    this.#openings.delete(operation.id);
     if (operation.kind === 'create' && result?.outcome === 'created') {
       this.#recent.set(operation.id, operation.settings.contextMessages, [operation.opening]);
+      if (operation.startedAt !== null) this.#openings.set(operation.id, [...operation.entries]);
     } else if (operation.kind === 'append' && result?.outcome === 'appended') {
       if (operation.end) this.#recent.drop(operation.id);
       else this.#recent.append(operation.id, operation.message);
@@ -278,7 +283,7 @@ class Storage implements SqliteStorage {
   #statement<T>(sql: string): Database.Statement<unknown[], T> {
     let statement = this.#statements.get(sql);
     if (!statement) {
-      statement = this.#reading.prepare(sql);
+      statement = this.#database.prepare(sql);
       this.#statements.set(sql, statement);
     }
     return statement as Database.Statement<unknown[], T>;
