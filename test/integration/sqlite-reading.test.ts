@@ -92,6 +92,22 @@ describe('queries', () => {
     expect(await sqlOf('bee')).toContain('MATCH');
   });
 
+  it('find topics that were written before topics were kept without case', async () => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'conversations.sqlite');
+    const made = conversation({ settings: settings({ topic: 'Τέλος of BEES' }) });
+    const before = openSqliteStorage(folder, 'a test', new Announced());
+    await before.create(made);
+    before.close();
+    const database = new Database(path);
+    database.exec(`UPDATE topics SET topic = 'Τέλος of BEES'; PRAGMA user_version = 1`);
+    database.close();
+    const { storage } = open(folder);
+    for (const q of ['e', 'σ ', 'ΤΈΛΟΣ', 'bees']) {
+      expect((await storage.list({ q }, { limit: 5 })).items).toMatchObject([{ id: made.id }]);
+    }
+  });
+
   it('keep the order of creation when the clock is set back', async () => {
     const { storage } = open();
     for (const at of [5000, 1000, 6000]) {

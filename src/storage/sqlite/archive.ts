@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type Database from 'better-sqlite3';
+import { caseless } from '../../conversation/caseless.ts';
 import { IDEMPOTENCY_WINDOW_MS, type LogEntry } from '../../conversation/queue.ts';
 import type { ConversationArchive, KeptConversation, Listed } from '../archive.ts';
 import { DATABASE_FILE, openDatabase, StorageError } from './database.ts';
@@ -187,7 +188,7 @@ class SqliteArchive implements ConversationArchive {
       'INSERT OR IGNORE INTO conversation_providers (provider, conversation) VALUES (?, ?)',
     );
     for (const { provider } of agents) insertProvider.run(provider, key);
-    this.#database.prepare('INSERT INTO topics (rowid, topic) VALUES (?, ?)').run(key, topic);
+    this.#database.prepare('INSERT INTO topics (rowid, topic) VALUES (?, ?)').run(key, caseless(topic));
     return key;
   }
 

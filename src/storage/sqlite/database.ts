@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
+import { caseless } from '../../conversation/caseless.ts';
 
 /** The storage can't be used as it is. The message is one line that says what is wrong and what to do. */
 export class StorageError extends Error {
@@ -34,6 +35,7 @@ export function openDatabase(path: string): Database.Database {
     database.pragma('cache_size = -32768');
     // What is deleted is overwritten, so that no trace stays in free pages.
     database.pragma('secure_delete = ON');
+    database.function('fold', { deterministic: true }, (text) => caseless(String(text)));
     migrate(database, migrations);
     return database;
   } catch (error) {

@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3';
+import { caseless } from '../../conversation/caseless.ts';
 import type { ConversationFilter } from '../../conversation/queue.ts';
 
 /** A row of the catalog with the text of its log's first event, which holds the settings. */
@@ -55,8 +56,10 @@ export function listingQuery(
   if (q !== undefined && !few) {
     from = 'topics t CROSS JOIN conversations c ON c.key = t.rowid';
     key = 't.rowid';
-    if ([...q].length >= INDEXED_CODE_POINTS) also('t.topic MATCH ?', `"${q.replaceAll('"', '""')}"`);
-    else also('instr(fold(t.topic), fold(?)) > 0', q);
+    const folded = caseless(q);
+    if ([...folded].length >= INDEXED_CODE_POINTS)
+      also('t.topic MATCH ?', `"${folded.replaceAll('"', '""')}"`);
+    else also('instr(t.topic, ?) > 0', folded);
   } else if (provider !== undefined && !few) {
     from = 'conversation_providers p CROSS JOIN conversations c ON c.key = p.conversation';
     key = 'p.conversation';

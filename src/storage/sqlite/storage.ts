@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { caseless } from '../../conversation/caseless.ts';
 import { type Ending, type Message, openingEvents } from '../../conversation/events.ts';
 import type { LiveAnnouncer } from '../../conversation/live.ts';
 import {
@@ -76,7 +75,6 @@ class Storage implements SqliteStorage {
     this.#database = database;
     this.#lock = lock;
     this.#onAppend = onAppend;
-    database.function('fold', { deterministic: true }, (text) => caseless(String(text)));
     const write = createWriter(database);
     this.#commits = new GroupCommit(
       (group) => {

@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3';
+import { caseless } from '../../conversation/caseless.ts';
 import {
   type Ending,
   type Message,
@@ -148,7 +149,7 @@ export function createWriter(
       agentTurns,
     );
     for (const { provider } of agents) insertProvider.run(provider, key);
-    insertTopic.run(key, topic);
+    insertTopic.run(key, caseless(topic));
     insertEntries(key, entries);
     if (idempotency) insertIdempotencyKey.run(idempotency.key, idempotency.bodyHash, key, createdAt);
     return { outcome: 'created', entries };
