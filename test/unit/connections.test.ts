@@ -1,7 +1,8 @@
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
+import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { WebSocket } from 'ws';
+import { afterEach, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
+import { WebSocket, WebSocketServer } from 'ws';
 import { eventFrame } from '../../src/conversation/live.ts';
 import { newStreamTally } from '../../src/observability/metrics-streams.ts';
 import { Connections, eventStreamConnection, webSocketConnection } from '../../src/server/connections.ts';
@@ -77,4 +78,29 @@ it('a peer that pings and does not read is not answered without end', () => {
   wire.write(Buffer.alloc(2 * 1024 * 1024));
   socket.emit('ping', Buffer.from('x'));
   expect(socket.did).toEqual(['pong']);
+});
+
+it('4: a frame of any length arrives as one text message', async () => {
+  vi.useRealTimers();
+  const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false });
+  onTestFinished(() => server.close());
+  await once(server, 'listening');
+  const lengths = [1, 125, 126, 127, 65_535, 65_536, 300_000];
+  const frames = lengths.map((length) => ({
+    ...eventFrame(CONVERSATION, { seq: 1, type: 'message', json: '{}' }),
+    json: length > 1 ? `${'x'.repeat(length - 2)}é` : 'x',
+  }));
+  server.on('connection', (socket, { socket: wire }) => {
+    const connection = webSocketConnection(socket, wire, newStreamTally());
+    for (const frame of frames) connection.send(frame);
+    connection.end('ended');
+  });
+  const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const heard: string[] = [];
+  client.on('message', (bytes: Buffer, isBinary: boolean) => {
+    if (!isBinary) heard.push(bytes.toString());
+  });
+  const [code] = await once(client, 'close');
+  expect(heard).toEqual(frames.map(({ json }) => json));
+  expect(code).toBe(1000);
 });
