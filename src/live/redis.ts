@@ -18,8 +18,8 @@ interface Connection {
 
 export interface RedisLiveParts {
   /**
-   * Best the one that the storage writes with: what was said before an append is then heard before it. With
-   * `enableAutoPipelining` what is said in the same tick goes in one write.
+   * Best the one that the storage writes with, and on a cluster to the same node: what was said before an append is
+   * then heard before it. With `enableAutoPipelining` what is said in the same tick goes in one write.
    */
   publisher: Connection & {
     isCluster: boolean;
