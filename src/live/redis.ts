@@ -76,9 +76,12 @@ export class RedisLive implements LiveFeed, LiveStage, LiveAnnouncer {
     subscriber.on('message', (name: string, text: string) => this.#hear(name, text));
     whenBack(subscriber, () => void this.#repair());
     whenBack(publisher, () => {
-      for (const { outlet, mirror } of this.#channels.values()) {
+      for (const [id, { outlet, mirror }] of this.#channels) {
         outlet?.again();
-        mirror?.ask();
+        if (!mirror) continue;
+        mirror.ask();
+        // Before they are told of another append: a Redis that has lost its last moments may be another log.
+        this.#local.lost(id);
       }
     });
   }
