@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { RedisLive } from '../live/redis.ts';
 import { BullmqRunner } from '../runner/bullmq.ts';
-import { connect } from '../storage/redis/connection.ts';
+import { connect, connectListener } from '../storage/redis/connection.ts';
 import { RedisDailyBudget } from '../storage/redis/daily-budget.ts';
 import { PLATFORM_PREFIX as PREFIX } from '../storage/redis/keys.ts';
+import { publisherOf } from '../storage/redis/publisher.ts';
 import { openRedisStorage } from '../storage/redis/storage.ts';
 import type { Backend } from './backend.ts';
 import { type ProtectionHooks, RedisProtection } from './redis-protection.ts';
@@ -29,9 +30,9 @@ export function openDistributed(
 ): Backend & { durabilityWarning: () => Promise<string | undefined> } {
   const origin = randomUUID();
   const client = connect(url, hooks.onTrouble);
-  const subscriber = connect(url, hooks.onTrouble);
+  const subscriber = connectListener(url, client, hooks.onTrouble);
   const live = new RedisLive({
-    publisher: client,
+    publisher: publisherOf(client),
     subscriber,
     prefix: PREFIX,
     origin,

@@ -36,6 +36,8 @@ export interface StreamSource {
   refusal(after: string | undefined, signal: AbortSignal | undefined): Promise<unknown>;
 }
 
+/** Events that the reader has had are gone; docs/protocol.md, section 4.4. */
+const REWRITTEN = 4410;
 const OPEN_WITHIN = 10_000;
 const LONGEST_RETRY_AFTER = 60_000;
 
@@ -87,6 +89,7 @@ export async function* streamFrames(
     }
     if (ended.type === 'overflow') continue;
     if (ended.opened && ended.code === 1000) return;
+    if (ended.opened && ended.code === REWRITTEN) throw rewritten(ended.reason);
 
     failures += 1;
     const refusal = ended.opened ? undefined : await source.refusal(cursor, signal);
@@ -108,6 +111,11 @@ function delayAfter(failures: number, { firstDelay, longestDelay }: Reconnection
 /** Between half and the whole of it, so that a thousand readers don't come back at the same moment. */
 function jittered(delay: number): number {
   return (delay * (1 + Math.random())) / 2;
+}
+
+/** What coming back with the cursor would be answered. */
+function rewritten(reason: string): ProblemError {
+  return new ProblemError({ code: 'invalid_cursor', status: 400, detail: reason });
 }
 
 function gaveUp(failures: number, { opened, code, reason }: ConnectionEnd & { type: 'closed' }): Error {

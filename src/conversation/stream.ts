@@ -23,9 +23,10 @@ export interface StreamSink {
 
 /**
  * Why a stream is over. `ended`: the conversation is, and all of it was sent. `removed`: it was deleted.
- * `too_slow`: the reader doesn't keep up. `closed`: the signal was aborted.
+ * `rewritten`: events that the reader has had are gone, and others may stand in their place: the storage lost its last
+ * moments. `too_slow`: the reader doesn't keep up. `closed`: the signal was aborted.
  */
-export type StreamEnd = 'ended' | 'removed' | 'too_slow' | 'closed';
+export type StreamEnd = 'ended' | 'removed' | 'rewritten' | 'too_slow' | 'closed';
 
 /** A live reader who leaves more than this unread is too slow; bytes. */
 export const MAX_BACKLOG_BYTES = 1024 * 1024;
@@ -66,6 +67,8 @@ class Reader {
   readonly #sink: StreamSink;
   readonly #signal: AbortSignal;
   #seq: number;
+  /** When that event was appended, in milliseconds since 1970; undefined where this connection hasn't had it. */
+  #at: number | undefined;
   /** Behind that event, inside which attempt the reader is, and how much of it was had. */
   #attempt: string | undefined;
   #offset: number;
@@ -133,10 +136,18 @@ class Reader {
   async #catchUp(): Promise<void> {
     // Asked before the history is read, so that the end is in the history where the answer is yes.
     const terminated = await this.#queue.isTerminated(this.#id);
+    if (terminated !== undefined && !(await this.#stands())) return this.#finish('rewritten');
     await this.#sendHistory();
     this.#goLive();
     if (this.#removed || terminated === undefined) this.#finish('removed');
     else if (terminated) this.#finish('ended');
+  }
+
+  /** Whether the last event that this connection has had is still the one in the log. */
+  async #stands(): Promise<boolean> {
+    if (this.#at === undefined) return true;
+    const [last] = await this.#queue.readOn(this.#id, this.#seq - 1, 1);
+    return last?.seq === this.#seq && timeOf(last.json) === this.#at;
   }
 
   #finish(end: StreamEnd | 'behind'): void {
@@ -226,6 +237,7 @@ class Reader {
     if (this.#torn && frame.type === 'message') this.#sendRest(frame);
     this.#send(frame);
     this.#seq = frame.afterSeq + 1;
+    this.#at = timeOf(frame.json);
     this.#attempt = undefined;
     this.#heard = undefined;
     this.#torn = false;
@@ -255,4 +267,9 @@ class Reader {
     this.#heard = attempt;
     this.#offset = to;
   }
+}
+
+/** When an event was appended, in milliseconds since 1970. */
+function timeOf(json: string): number {
+  return Date.parse(/"at":"([^"]*)"/.exec(json)?.[1] ?? '');
 }

@@ -13,7 +13,8 @@ import type { Said } from './messages.ts';
  *
  * One piece of text at a time is on its way to Redis. What is said meanwhile goes together in the next, so
  * that a slow Redis makes for fewer pieces and never for a queue of them; and what comes too late to be said
- * stands in the message, from which watchers complete it.
+ * stands in the message, from which watchers complete it. The first piece of an attempt waits for the answer to its
+ * start only where that is to tell whether anybody is there.
  */
 export class Outlet {
   readonly #publish: (message: Said) => Promise<number>;
@@ -23,8 +24,12 @@ export class Outlet {
   #published = 0;
   /** Whether watchers need all of the text again, not only what is new. */
   #owing = false;
+  /** What is on its way and has to be answered before the next piece. */
   #inFlight = 0;
+  /** Whether somebody elsewhere may be watching. */
   #watched = true;
+  /** Whether somebody is: they asked, or were counted with the last answer. */
+  #heard = false;
   #asks = 0;
   /** How often was asked when the last start was said; undefined where nobody need have answered. */
   #asksAtStart: number | undefined;
@@ -49,12 +54,12 @@ export class Outlet {
     this.#published = attempt.text.length;
     this.#owing = false;
     if (this.#broken) this.#watched = true;
-    else if (!this.#countsAll && this.#asks === this.#asksAtStart) this.#watched = false;
+    else if (!this.#countsAll && this.#asks === this.#asksAtStart) this.#isUnheard();
     this.#broken = false;
     if (!this.#watched) return;
     this.#asksAtStart = this.#asks;
     const { text: _, ...started } = attempt;
-    void this.#say({ started, renew: !this.#countsAll });
+    void this.#say({ started, renew: !this.#countsAll }, !this.#heard);
   }
 
   /** The attempt's text has grown. */
@@ -77,6 +82,7 @@ export class Outlet {
   asked(follows: string | null): void {
     this.#asks++;
     this.#watched = true;
+    this.#heard = true;
     if (this.#attempt === undefined || this.#attempt.id === follows) return;
     this.#owing = true;
     this.#sayMore();
@@ -103,19 +109,26 @@ export class Outlet {
     this.#owing = false;
   }
 
-  async #say(message: Said): Promise<void> {
-    this.#inFlight++;
+  #isUnheard(): void {
+    this.#watched = false;
+    this.#heard = false;
+  }
+
+  /** @param holds whether pieces wait for the answer */
+  async #say(message: Said, holds = true): Promise<void> {
+    if (holds) this.#inFlight++;
     const asks = this.#asks;
     try {
       const heard = await this.#publish(message);
       // Who asked meanwhile came after it was counted.
-      if (this.#countsAll && heard <= 1 && asks === this.#asks) this.#watched = false;
+      if (this.#countsAll && heard > 1) this.#heard = true;
+      else if (this.#countsAll && asks === this.#asks) this.#isUnheard();
     } catch {
       // Nothing is tried again before the connection is back (`again`), or somebody asks, or the next attempt.
-      this.#watched = false;
+      this.#isUnheard();
       this.#broken = true;
     }
-    this.#inFlight--;
+    if (holds) this.#inFlight--;
     this.#sayMore();
   }
 }

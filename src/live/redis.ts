@@ -18,8 +18,8 @@ interface Connection {
 
 export interface RedisLiveParts {
   /**
-   * Best the one that the storage writes with: what was said before an append is then heard before it. With
-   * `enableAutoPipelining` what is said in the same tick goes in one write.
+   * Best the one that the storage writes with, and on a cluster to the same node: what was said before an append is
+   * then heard before it. With `enableAutoPipelining` what is said in the same tick goes in one write.
    */
   publisher: Connection & {
     isCluster: boolean;
@@ -76,9 +76,12 @@ export class RedisLive implements LiveFeed, LiveStage, LiveAnnouncer {
     subscriber.on('message', (name: string, text: string) => this.#hear(name, text));
     whenBack(subscriber, () => void this.#repair());
     whenBack(publisher, () => {
-      for (const { outlet, mirror } of this.#channels.values()) {
+      for (const [id, { outlet, mirror }] of this.#channels) {
         outlet?.again();
-        mirror?.ask();
+        if (!mirror) continue;
+        mirror.ask();
+        // Before they are told of another append: a Redis that has lost its last moments may be another log.
+        this.#local.lost(id);
       }
     });
   }

@@ -3,7 +3,7 @@ import { Cluster, Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { BullmqRunner, type BullmqRunnerParts } from '../../src/runner/bullmq.ts';
 import { startInstance } from '../fixtures/instance.ts';
-import { type RedisServer, startRedis } from '../fixtures/redis.ts';
+import { type RedisServer, startCluster, startRedis } from '../fixtures/redis.ts';
 import { stage } from '../fixtures/stage.ts';
 
 const PREFIX = '{aic}';
@@ -96,12 +96,8 @@ describe('conversations on several instances', () => {
   });
 
   it('works on a Redis Cluster', async () => {
-    const cluster = await startRedis({ 'cluster-enabled': 'yes', 'cluster-announce-ip': '127.0.0.1' });
+    const cluster = await startCluster();
     onTestFinished(() => cluster.stop());
-    const node = new Redis({ port: cluster.port });
-    await node.call('CLUSTER', 'ADDSLOTSRANGE', '0', '16383');
-    await expect.poll(() => node.cluster('INFO')).toContain('cluster_state:ok');
-    node.disconnect();
     const nodes = [{ host: '127.0.0.1', port: cluster.port }];
     const { runner, until, end } = instance(2, {
       connect: () => new Cluster(nodes, { redisOptions: { maxRetriesPerRequest: null } }),

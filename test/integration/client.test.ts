@@ -155,6 +155,14 @@ describe('a stream', () => {
     expect(await collect(stream())).toEqual(TALK);
   });
 
+  it('4.4: throws where events are gone that it has yielded, since its cursor stands for them', async () => {
+    server.onStream = ({ send, close }) => {
+      send(...TALK.slice(0, 2));
+      close(4410);
+    };
+    await expect(collect(stream())).rejects.toMatchObject({ code: 'invalid_cursor', retryable: false });
+  });
+
   it('comes back with the cursor it was given as long as no frame has come', async () => {
     const asked: (string | null)[] = [];
     server.onStream = ({ after, cut, close }) => {

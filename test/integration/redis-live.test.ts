@@ -11,6 +11,7 @@ import { roundRobin } from '../../src/conversation/turns.ts';
 import { DIRECT_LANE } from '../../src/providers/resilience/direct.ts';
 import { createSanitiser } from '../../src/security/sanitise.ts';
 import { ENDED_BY_USER, ended, reply } from '../fixtures/conversations.ts';
+import { SHARED_REDISES } from '../fixtures/fleet.ts';
 import { Follower } from '../fixtures/follower.ts';
 import { attemptAt, type Instance, Instances, Watching } from '../fixtures/instances.ts';
 import { type Act, ScriptedProvider, text } from '../fixtures/providers.ts';
@@ -69,7 +70,7 @@ function run(instance: Instance, id: string, script: () => readonly Act[] | stri
 
 /** What is published from now on, as one hears who is not counted among those who listen. */
 async function observe({ redis }: Instances) {
-  const socket = connect(redis.port, '127.0.0.1');
+  const socket = connect(redis.nodes[0]?.port ?? 0, '127.0.0.1');
   onTestFinished(() => void socket.destroy());
   socket.write('MONITOR\r\n');
   const lines = createInterface(socket);
@@ -96,16 +97,16 @@ async function observe({ redis }: Instances) {
   };
 }
 
-describe('watched on another instance than it runs on', () => {
+describe.each(SHARED_REDISES)('on $on, watched on another instance than it runs on', ({ on, startRedis }) => {
   it('4.1: every frame is the same, as it happens', async () => {
-    const instances = await Instances.start();
+    const instances = await Instances.start(startRedis);
     const [here, there] = [instances.open(), instances.open()];
     const id = await instances.create();
     const run = await runOn(here, id);
     const near = new Watching(here, id);
     const far = [new Watching(there, id), new Watching(there, id)];
     await Promise.all([near, ...far].map((one) => one.had(2)));
-    expect(await instances.listeners(id, here)).toBe(2);
+    expect(await instances.listeners(id)).toBe(2);
     for (let turn = 1; turn <= 3; turn++) {
       const attempt = attemptAt(turn, `a-${turn}`);
       here.live.started(id, attempt);
@@ -126,15 +127,15 @@ describe('watched on another instance than it runs on', () => {
     for (const one of [near, ...far]) expect(await one.end).toBe('ended');
     for (const one of far) expect(one.frames).toEqual(near.frames);
     run.stop();
-    await expect.poll(() => instances.listeners(id, here)).toBe(0);
+    await expect.poll(() => instances.listeners(id)).toBe(0);
   });
 
   it('4.3: what was not yet told of an attempt when it was committed is told before the message', async () => {
-    const instances = await Instances.start();
+    const instances = await Instances.start(startRedis);
     const [here, there] = [instances.open(), instances.open()];
     const id = await instances.create();
     await runOn(here, id);
-    const far = new Watching(there, id);
+    const far = new Watching(there, id, new Follower({ lossy: on !== 'one server' }));
     await far.had(2);
     for (let turn = 1; turn <= 20; turn++) {
       const attempt = attemptAt(turn, `a-${turn}`);
@@ -144,11 +145,12 @@ describe('watched on another instance than it runs on', () => {
     }
     await end(here, id);
     expect(await far.end).toBe('ended');
-    expect(far.follower.texts.size).toBe(20);
+    // On a cluster an attempt that is over before anybody answered its start is told by its message alone.
+    expect(far.follower.texts.size).toBeGreaterThanOrEqual(on === 'one server' ? 20 : 1);
   });
 
   it('4.1: who comes late gets the text so far, and then the rest', async () => {
-    const instances = await Instances.start();
+    const instances = await Instances.start(startRedis);
     const [here, there, elsewhere] = [instances.open(), instances.open(), instances.open()];
     const id = await instances.create();
     await runOn(here, id);
@@ -180,7 +182,7 @@ describe('watched on another instance than it runs on', () => {
   });
 
   it('4.2: who comes back inside a turn, to another instance each time, gets the rest', async () => {
-    const instances = await Instances.start();
+    const instances = await Instances.start(startRedis);
     const three = [instances.open(), instances.open(), instances.open()];
     const [here] = three as [Instance];
     const id = await instances.create();
@@ -211,7 +213,7 @@ describe('watched on another instance than it runs on', () => {
   });
 
   it('4.2: an attempt whose instance died gives way to the one that another instance makes', async () => {
-    const instances = await Instances.start();
+    const instances = await Instances.start(startRedis);
     const [dying, there, next] = [instances.open(), instances.open(), instances.open()];
     const id = await instances.create();
     await runOn(dying, id);
@@ -235,7 +237,7 @@ describe('watched on another instance than it runs on', () => {
   });
 
   it('4.2: nothing is told of an attempt that ended while nobody there watched', async () => {
-    const instances = await Instances.start();
+    const instances = await Instances.start(startRedis);
     const [here, there] = [instances.open(), instances.open()];
     const id = await instances.create();
     const run = await runOn(there, id);
@@ -258,7 +260,7 @@ describe('watched on another instance than it runs on', () => {
   });
 
   it('4.2: while two instances run it, as one does whose lock ran out, each shows its own attempt', async () => {
-    const instances = await Instances.start();
+    const instances = await Instances.start(startRedis);
     const two = [instances.open(), instances.open()] as const;
     const [here, there] = two;
     const id = await instances.create();
@@ -284,7 +286,7 @@ describe('watched on another instance than it runs on', () => {
   });
 
   it('4.4: a removal is heard everywhere', async () => {
-    const instances = await Instances.start();
+    const instances = await Instances.start(startRedis);
     const [here, there] = [instances.open(), instances.open()];
     const id = await instances.create();
     const { promise, resolve } = Promise.withResolvers<void>();
@@ -297,9 +299,9 @@ describe('watched on another instance than it runs on', () => {
   });
 });
 
-describe('DESIGN 6: a run stops', () => {
+describe.each(SHARED_REDISES)('on $on, DESIGN 6: a run stops', ({ startRedis }) => {
   it('when its conversation is ended on another instance', async () => {
-    const instances = await Instances.start();
+    const instances = await Instances.start(startRedis);
     const [here, there] = [instances.open(), instances.open()];
     const id = await instances.create();
     const far = new Watching(there, id);
@@ -312,7 +314,7 @@ describe('DESIGN 6: a run stops', () => {
   });
 
   it('when that happened while its instance could not hear it', async () => {
-    const instances = await Instances.start();
+    const instances = await Instances.start(startRedis);
     const [here, there] = [instances.open(), instances.open()];
     const id = await instances.create();
     const near = new Watching(here, id);
@@ -370,7 +372,7 @@ describe('DESIGN 8: what nobody elsewhere watches', () => {
     here.live.said(id, attempt, ' there?');
     await far.heard('a-1', attempt.text);
     await far.leave();
-    await expect.poll(() => instances.listeners(id, here)).toBe(1);
+    await expect.poll(() => instances.listeners(id)).toBe(1);
     for (const piece of [' No', ' one', ' is.']) {
       here.live.said(id, attempt, piece);
       await here.publisher.ping();
@@ -381,33 +383,36 @@ describe('DESIGN 8: what nobody elsewhere watches', () => {
   });
 });
 
-it('4.1, 4.2: a lost connection is made good, without gap or repeat', async () => {
-  const instances = await Instances.start();
-  const [here, there] = [instances.open(), instances.open()];
-  const id = await instances.create({ maxTurns: 50 });
-  await runOn(here, id);
-  const all = [here, there, there].map((one) => new Watching(one, id, new Follower({ lossy: true })));
-  for (let turn = 1; turn <= 12; turn++) {
-    const attempt = attemptAt(turn, `a-${turn}`);
-    here.live.started(id, attempt);
-    here.live.said(id, attempt, `This is turn ${turn},`);
-    if (turn % 3 > 0) for (const one of all) await one.heard(attempt.id, attempt.text);
-    if (turn % 2 === 0) {
-      const lost = [here, there].map(({ subscriber }) => once(subscriber, 'close'));
-      await here.publisher.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
-      await Promise.all(lost);
+it.each(SHARED_REDISES)(
+  '4.1, 4.2: on $on, a lost connection is made good, without gap or repeat',
+  async ({ startRedis }) => {
+    const instances = await Instances.start(startRedis);
+    const [here, there] = [instances.open(), instances.open()];
+    const id = await instances.create({ maxTurns: 50 });
+    await runOn(here, id);
+    const all = [here, there, there].map((one) => new Watching(one, id, new Follower({ lossy: true })));
+    for (let turn = 1; turn <= 12; turn++) {
+      const attempt = attemptAt(turn, `a-${turn}`);
+      here.live.started(id, attempt);
+      here.live.said(id, attempt, `This is turn ${turn},`);
+      if (turn % 3 > 0) for (const one of all) await one.heard(attempt.id, attempt.text);
+      if (turn % 2 === 0) {
+        const lost = [here, there].map(({ subscriber }) => once(subscriber, 'close'));
+        await instances.cutListeners();
+        await Promise.all(lost);
+      }
+      here.live.said(id, attempt, ' which 🙂 is');
+      if (turn % 4 === 0) for (const one of all) await one.heard(attempt.id, attempt.text);
+      here.live.said(id, attempt, ' said.');
+      await commit(here, attempt, id);
     }
-    here.live.said(id, attempt, ' which 🙂 is');
-    if (turn % 4 === 0) for (const one of all) await one.heard(attempt.id, attempt.text);
-    here.live.said(id, attempt, ' said.');
-    await commit(here, attempt, id);
-  }
-  await end(there, id);
-  for (const one of all) {
-    expect(await one.end).toBe('ended');
-    expect(one.follower.events).toHaveLength(15);
-  }
-});
+    await end(there, id);
+    for (const one of all) {
+      expect(await one.end).toBe('ended');
+      expect(one.follower.events).toHaveLength(15);
+    }
+  },
+);
 
 it('4.1: who came while the instance that runs it could not hear is heard of when it can', async () => {
   const instances = await Instances.start();

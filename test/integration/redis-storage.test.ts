@@ -1,7 +1,14 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { AppError } from '../../src/errors.ts';
+import { connect, connectListener } from '../../src/storage/redis/connection.ts';
 import { conversation, ENDED_BY_USER, ended, readLog, reply, settings } from '../fixtures/conversations.ts';
-import { type RedisServer, startCluster, startRedis, startSentinel } from '../fixtures/redis.ts';
+import {
+  type RedisServer,
+  startCluster,
+  startClusterOf,
+  startRedis,
+  startSentinel,
+} from '../fixtures/redis.ts';
 import { openInstance, operator } from '../fixtures/redis-storage.ts';
 
 const OVERLOADED = { code: 'overloaded', retryAfterSeconds: 5 };
@@ -159,6 +166,36 @@ describe('a cluster', () => {
     expect(['appended', 'sequence_conflict']).toContain(outcome);
     expect(live.seqs(made.id)).toEqual([1, 2, 3]);
     expect(await readLog(storage, made.id)).toHaveLength(3);
+  });
+});
+
+describe('a listener on a cluster', () => {
+  it('tells that its node is lost, and hears on another what is published', async () => {
+    const cluster = await startClusterOf(3);
+    onTestFinished(() => cluster.stop());
+    const client = connect(cluster.url, () => {});
+    const listener = connectListener(cluster.url, client, () => {});
+    onTestFinished(() => {
+      listener.disconnect();
+      client.disconnect();
+    });
+    const heard: string[] = [];
+    listener.on('message', (_channel: string, text: string) => heard.push(text));
+    await listener.subscribe('news');
+    await client.ping();
+    const nodes = await Promise.all(
+      cluster.nodes.map(async (server) => {
+        const [, listeners] = (await operator(server.url).pubsub('NUMSUB', 'news')) as [string, number];
+        return { server, isHeard: listeners === 1 };
+      }),
+    );
+    expect(nodes.filter(({ isHeard }) => isHeard)).toHaveLength(1);
+    const back = new Promise((resolve) => listener.once('ready', resolve));
+    await nodes.find(({ isHeard }) => isHeard)?.server.kill();
+    await back;
+    await listener.subscribe('news');
+    for (const { server, isHeard } of nodes) if (!isHeard) await operator(server.url).publish('news', 'here');
+    await expect.poll(() => heard).toEqual(['here', 'here']);
   });
 });
 

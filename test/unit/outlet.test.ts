@@ -63,6 +63,25 @@ describe('DESIGN 8: what a run says to other instances', () => {
     expect(said).toHaveLength(3);
   });
 
+  it('is the first piece of an attempt right behind its start, where somebody is known to hear it', async () => {
+    const { outlet, kinds, heardBy, say } = open();
+    const [first, second] = [attemptAt(1, 'a'), attemptAt(2, 'b')];
+    outlet.started(first);
+    say(first, 'Anybody?');
+    expect(kinds()).toEqual(['started']);
+    await heardBy(2);
+    await heardBy(2);
+    outlet.appended(3);
+    outlet.started(second);
+    say(second, 'Well');
+    say(second, ' then');
+    expect(kinds()).toEqual(['started', 'delta', 'started', 'delta']);
+    await heardBy(2);
+    expect(kinds()).toHaveLength(4);
+    await heardBy(2);
+    expect(kinds()).toHaveLength(5);
+  });
+
   it('is all of an attempt for who asks, also while the answer says that nobody was there', async () => {
     const { outlet, said, kinds, heardBy, say } = open();
     const attempt = attemptAt(1, 'a');

@@ -1,4 +1,5 @@
 import { Cluster, Redis } from 'ioredis';
+import { nodeConnector } from './node-connector.ts';
 import { parseRedisUrl, type RedisTarget } from './url.ts';
 
 /** A connection to Redis: one server, whoever is master behind Sentinels, or a cluster. */
@@ -42,6 +43,36 @@ export function connect(
         });
   client.on('error', onError);
   return client;
+}
+
+/**
+ * Connects as `connect` does, to hear what is published. On a cluster it listens on one node, as each hears all that
+ * is published on any, and goes to the next where that one is lost. ioredis' cluster would do so without a word, and
+ * nobody would ask for what was missed.
+ *
+ * @param client a connection to the same Redis, which knows the nodes of a cluster
+ */
+export function connectListener(url: string, client: RedisClient, onError: (error: Error) => void): Redis {
+  const target = parseRedisUrl(url);
+  if (!(client instanceof Cluster)) return connect(url, onError) as Redis;
+  let turn = Math.floor(Math.random() * target.addresses.length);
+  let node = target.addresses[0];
+  const next = () => {
+    const known = client.nodes('all').map(({ options: { host = '', port = 0 } }) => ({ host, port }));
+    const nodes = known.length > 0 ? known : target.addresses;
+    return (node = nodes[turn++ % nodes.length] as (typeof nodes)[number]);
+  };
+  const listener = new Redis({
+    ...optionsOf(target, 1),
+    retryStrategy: pause,
+    Connector: nodeConnector(next, target.tls),
+  });
+  listener.on('error', onError);
+  // A node that has left the cluster hears nothing more, and says nothing of it.
+  client.on('-node', ({ options: { host, port } }: Redis) => {
+    if (node?.host === host && node?.port === port) listener.disconnect(true);
+  });
+  return listener;
 }
 
 function optionsOf({ tls, username, password }: RedisTarget, maxRetriesPerRequest: number | null) {

@@ -11,6 +11,7 @@ const KEYS = {
   claim: 1,
   forget: 1,
   restore: 2,
+  publish: 1,
 } as const;
 
 type Script = (keys: readonly string[], values: readonly (string | number)[]) => Promise<unknown>;
