@@ -13,8 +13,8 @@ interface Limits {
 }
 
 /** Two instances' lanes to one model, with keys of their own on that server. */
-function pair(url: string, limits: Limits, prefix: string = randomUUID()): [ProtectedLane, ProtectedLane] {
-  return [protectedLane(url, prefix, limits), protectedLane(url, prefix, limits)];
+function pair(url: string, limits: Limits, prefix: string = randomUUID()) {
+  return Promise.all([protectedLane(url, prefix, limits), protectedLane(url, prefix, limits)]);
 }
 
 function call({ lane }: ProtectedLane, extra: Partial<LaneOptions> = {}): Promise<string> {
@@ -58,7 +58,7 @@ describe.each(PLACES)('rate limits on %s', (_, start) => {
     { requestsPerMinute: 120_000, tokensPerMinute: 1200 },
   ])('three instances together call no more often than %o says, each in order', async (limits) => {
     const prefix = randomUUID();
-    const instances = [1, 2, 3].map(() => protectedLane(redis.url, prefix, limits));
+    const instances = await Promise.all([1, 2, 3].map(() => protectedLane(redis.url, prefix, limits)));
     const startedAt = performance.now();
     const calls: { owner: number; number: number; atMs: number }[] = [];
     // All of its own an instance alone would have room for at once.
@@ -84,7 +84,7 @@ describe.each(PLACES)('rate limits on %s', (_, start) => {
 
   it('who leaves, before or after Redis has answered, takes nothing with them', async () => {
     const prefix = randomUUID();
-    const [first, second] = pair(redis.url, { requestsPerMinute: 600, tokensPerMinute: 600 }, prefix);
+    const [first, second] = await pair(redis.url, { requestsPerMinute: 600, tokensPerMinute: 600 }, prefix);
     await call(first, { tokens: 600 });
     // Each of them would keep those behind it waiting for a minute.
     for (const instance of [first, second, first, second, first]) await wait(instance, 600).leave();
@@ -99,7 +99,7 @@ describe.each(PLACES)('rate limits on %s', (_, start) => {
 
   it('a large call is not overtaken by small ones of another instance', async () => {
     const prefix = randomUUID();
-    const [first, second] = pair(redis.url, { tokensPerMinute: 60_000 }, prefix);
+    const [first, second] = await pair(redis.url, { tokensPerMinute: 60_000 }, prefix);
     await call(first, { tokens: 60_000 });
     const order: string[] = [];
     const large = call(first, { tokens: 2000 }).then(() => order.push('large'));
@@ -112,7 +112,7 @@ describe.each(PLACES)('rate limits on %s', (_, start) => {
   it('without Redis each goes by its own limit and says so; when it is back, all share again', async () => {
     const own = await start();
     onTestFinished(own.stop);
-    const [first, second] = pair(own.url, { requestsPerMinute: 2 });
+    const [first, second] = await pair(own.url, { requestsPerMinute: 2 });
     await call(first);
     await call(second);
     await own.kill();
@@ -138,7 +138,7 @@ describe.each(PLACES)('rate limits on %s', (_, start) => {
 it('a Redis that hangs holds a call up for a moment, and the next ones not at all', async () => {
   const own = await startRedis({ appendonly: 'no' });
   onTestFinished(own.stop);
-  const [first] = pair(own.url, { requestsPerMinute: 100 });
+  const [first] = await pair(own.url, { requestsPerMinute: 100 });
   await call(first);
   process.kill(own.pid(), 'SIGSTOP');
   await Promise.all(Array.from({ length: 20 }, () => call(first)));
@@ -152,7 +152,7 @@ it('a Redis that takes no writes is tried again now and then', async () => {
   onTestFinished(own.stop);
   const admin = new Redis(own.port);
   onTestFinished(() => admin.disconnect());
-  const [first] = pair(own.url, { requestsPerMinute: 10_000 });
+  const [first] = await pair(own.url, { requestsPerMinute: 10_000 });
   await call(first);
   await admin.config('SET', 'maxmemory', '1');
   await call(first);
