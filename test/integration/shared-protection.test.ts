@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { RedisCircuit } from '../../src/backends/redis-circuit.ts';
 import { ProviderError } from '../../src/conversation/provider.ts';
+import { connect } from '../../src/storage/redis/connection.ts';
 import {
   heldVendor,
   laneOptions,
@@ -8,6 +10,7 @@ import {
   type ProtectedLane,
   protectedLane,
 } from '../fixtures/protected-lane.ts';
+import { createRecord } from '../fixtures/record.ts';
 import type { RedisServer } from '../fixtures/redis.ts';
 
 /** A window that a test sees the end of, and one that it doesn't, in milliseconds. */
@@ -35,6 +38,25 @@ describe.each(PLACES)('circuits on %s', (_, start) => {
     protectedLane(url, prefix, { circuit: { failures: 2, openMs } });
   const pair = (prefix: string, openMs: number) =>
     Promise.all([instance(prefix, openMs), instance(prefix, openMs)]);
+
+  /** An instance's end of a circuit, and what it heard: states, `answer` and `no answer`. */
+  function circuitOf(prefix: string) {
+    const record = createRecord();
+    const client = connect(redis.url, () => {});
+    onTestFinished(() => client.disconnect());
+    const circuit = new RedisCircuit({
+      client,
+      prefix,
+      origin: randomUUID(),
+      name: 'a model',
+      channel: `${prefix}:circuits`,
+      longestProbeMs: LONG,
+      hear: ({ state }) => record.note(state),
+      onAnswer: (isAnswered) => record.note(isAnswered ? 'answer' : 'no answer'),
+      onLeave: () => {},
+    });
+    return { circuit, client, ...record };
+  }
 
   it('a circuit that opens on one instance is open on all, one probes for all, and its success closes all', async () => {
     const prefix = randomUUID();
@@ -130,5 +152,19 @@ describe.each(PLACES)('circuits on %s', (_, start) => {
     // It missed the message, and is told again.
     await first.until(...times(opened + 2, 'open'));
     expect(second.lane.circuit()).toBe('open');
+  });
+
+  it('who could not tell of a closing hears, when it can, of an opening since', async () => {
+    const prefix = randomUUID();
+    const [mute, other] = [circuitOf(prefix), circuitOf(prefix)];
+    await Promise.all([mute, other].map(({ circuit }) => circuit.catchUp()));
+    mute.client.disconnect();
+    mute.circuit.closed();
+    await mute.until('no answer');
+    other.circuit.opened(LONG);
+    await other.until('answer', 'answer');
+    await mute.client.connect();
+    await mute.circuit.catchUp();
+    expect(mute.events).toContain('open');
   });
 });
