@@ -4,6 +4,7 @@ import { type FastifyInstance, fastify } from 'fastify';
 import packageJson from '../package.json' with { type: 'json' };
 import type { Backend } from './backends/backend.ts';
 import { openEmbedded } from './backends/embedded.ts';
+import type { ProtectionKind } from './backends/redis-protection.ts';
 import { type Config, secretsOf } from './config.ts';
 import type { Happening } from './conversation/happenings.ts';
 import { runConversation } from './conversation/orchestrator.ts';
@@ -57,7 +58,7 @@ export async function compose(
   });
   const backend = await openBackend(config, logger, {
     appended: (milliseconds) => metrics.appended(backend.name, milliseconds),
-    protectionShared: (isShared) => metrics.protectionShared(isShared),
+    protectionShared: (kind, isShared) => metrics.protectionShared(kind, isShared),
   });
   const { storage, live, dailyBudget } = backend;
   const providers = createProviders(
@@ -190,7 +191,7 @@ async function openBackend(
   logger: Logger,
   meters: {
     appended: (milliseconds: number) => void;
-    protectionShared: (isShared: boolean) => void;
+    protectionShared: (kind: ProtectionKind, isShared: boolean) => void;
   },
 ): Promise<Backend> {
   const { REDIS_URL, DATA_DIR, DAILY_COST_LIMIT_USD } = config;
@@ -206,11 +207,11 @@ async function openBackend(
     onAppend: meters.appended,
     onTrouble,
     onFallback: (kind) => {
-      meters.protectionShared(false);
+      meters.protectionShared(kind, false);
       log.warn({ kind }, 'protection.local');
     },
     onRecovery: (kind) => {
-      meters.protectionShared(true);
+      meters.protectionShared(kind, true);
       log.info({ kind }, 'protection.shared');
     },
   });

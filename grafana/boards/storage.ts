@@ -41,12 +41,12 @@ export const storage: Board = {
         queries: { '{{state}}': `max by (state) (${of('ai_queue_jobs')})` },
       },
       {
-        title: 'Circuits are shared',
-        description: 'no: Redis does not answer this instance. CircuitsNotShared in the runbook.',
+        title: 'Circuits and rate limits are shared',
+        description: 'no: Redis does not answer this instance. ProtectionNotShared in the runbook.',
         unit: 'none',
         type: 'state-timeline',
         words: ['yes', 'no'],
-        queries: { '{{instance}}': `1 - ${of('ai_protection_shared')}` },
+        queries: { '{{instance}} {{kind}}': `1 - ${of('ai_protection_shared')}` },
       },
       {
         title: 'Conversations that run, by instance',

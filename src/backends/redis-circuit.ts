@@ -106,9 +106,14 @@ export class RedisCircuit implements SharedCircuit {
     if (news.state !== 'closed' || at > this.#openedAt) this.#hear(news);
   }
 
-  /** Tells what could not be told, or reads how the circuit stands. False where Redis doesn't answer. */
+  /** Tells what could not be told, and reads how the circuit stands. False where Redis doesn't answer. */
   async catchUp(): Promise<boolean> {
-    if (this.#own && !this.#isTold) return await this.#tell(this.#own);
+    const own = this.#own;
+    if (own && !this.#isTold) {
+      const isAnswered = await this.#tell(own);
+      // Behind a closing that is told late there may be an opening that was missed.
+      if (!isAnswered || own.state === 'open') return isAnswered;
+    }
     const news = this.#news;
     const { client } = this.#parts;
     const read = await this.#answer(Promise.all([client.get(this.#openKey), client.pttl(this.#openKey)]));

@@ -1,14 +1,17 @@
 import { z } from 'zod';
 import type {
   CircuitNews,
+  RateSettings,
   SharedCircuit,
   SharedProtection,
+  SharedRate,
 } from '../providers/resilience/shared-protection.ts';
 import type { RedisClient } from '../storage/redis/connection.ts';
 import { RedisCircuit } from './redis-circuit.ts';
+import { RedisRates } from './redis-rate.ts';
 
 /** What of the protection is meant. */
-export type ProtectionKind = 'circuit';
+export type ProtectionKind = 'circuit' | 'rate_limit';
 
 export interface ProtectionHooks {
   /** Redis doesn't answer: from now on this instance shields vendors by what it meets itself. */
@@ -28,7 +31,8 @@ const news = z.object({
 /**
  * Circuits that all instances on one Redis share: a key says that one is open, for who comes later, and one pub/sub
  * channel tells who is there. A call that is well asks nothing of Redis; only making a lane reads that key, and only
- * the probe is asked for. Messages that were missed are made good by reading when the connection is back.
+ * the probe is asked for. Messages that were missed are made good by reading when the connection is back. Of rate
+ * limits Redis has the token buckets: where a model has limits, each call is asked for.
  */
 export class RedisProtection implements SharedProtection {
   readonly #parts: {
@@ -40,7 +44,8 @@ export class RedisProtection implements SharedProtection {
   };
   readonly #channel: string;
   readonly #circuits = new Map<string, RedisCircuit>();
-  #isShared = true;
+  readonly #rates: RedisRates;
+  readonly #isShared: Record<ProtectionKind, boolean> = { circuit: true, rate_limit: true };
   #isClosed = false;
 
   /**
@@ -56,7 +61,8 @@ export class RedisProtection implements SharedProtection {
   }) {
     this.#parts = parts;
     this.#channel = `${parts.prefix}:circuits`;
-    const { client, subscriber } = parts;
+    const { client, subscriber, prefix } = parts;
+    this.#rates = new RedisRates(client, prefix, (isAnswered) => this.#tell('rate_limit', isAnswered));
     subscriber.on('message', (channel: string, text: string) => {
       if (channel === this.#channel) this.#hear(text);
     });
@@ -64,6 +70,7 @@ export class RedisProtection implements SharedProtection {
       connection.on('close', () => this.#answered(false));
       connection.on('ready', () => void this.#catchUp());
     }
+    client.on('ready', () => void this.#rates.tryAgain());
     void this.#catchUp();
   }
 
@@ -85,9 +92,14 @@ export class RedisProtection implements SharedProtection {
     return circuit;
   }
 
+  rate(name: string, limits: RateSettings): SharedRate {
+    return this.#rates.rate(name, limits);
+  }
+
   /** Before the connections. */
   close(): void {
     this.#isClosed = true;
+    this.#rates.close();
   }
 
   #hear(text: string): void {
@@ -116,10 +128,14 @@ export class RedisProtection implements SharedProtection {
   }
 
   #answered(isAnswered: boolean): void {
-    if (this.#isClosed || this.#isShared === isAnswered || (isAnswered && !this.#areReady())) return;
-    this.#isShared = isAnswered;
-    if (isAnswered) this.#parts.hooks.onRecovery('circuit');
-    else this.#parts.hooks.onFallback('circuit');
+    if (!isAnswered || this.#areReady()) this.#tell('circuit', isAnswered);
+  }
+
+  #tell(kind: ProtectionKind, isShared: boolean): void {
+    if (this.#isClosed || this.#isShared[kind] === isShared) return;
+    this.#isShared[kind] = isShared;
+    if (isShared) this.#parts.hooks.onRecovery(kind);
+    else this.#parts.hooks.onFallback(kind);
   }
 }
 

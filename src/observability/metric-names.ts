@@ -246,8 +246,8 @@ export const METRICS = {
   protectionShared: {
     name: 'ai_protection_shared',
     type: 'gauge',
-    labels: [],
-    help: "Whether circuits are shared with the other instances (1), or this one's alone, because Redis doesn't answer (0).",
+    labels: ['kind'],
+    help: "Whether what shields vendors is shared with the other instances (1), or this one's alone, because Redis doesn't answer (0); kind is circuit or rate_limit.",
     onlyWith: 'REDIS_URL',
   },
 

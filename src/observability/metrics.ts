@@ -54,8 +54,8 @@ export interface Metrics {
   circuitChanged(change: { provider: string; model: string; to: CircuitState }): void;
   /** An append to the log is over. */
   appended(backend: 'sqlite' | 'redis', milliseconds: number): void;
-  /** Whether circuits are shared with the other instances at the moment. */
-  protectionShared(isShared: boolean): void;
+  /** Whether what shields vendors is shared with the other instances at the moment. */
+  protectionShared(kind: 'circuit' | 'rate_limit', isShared: boolean): void;
   answered(request: AnsweredRequest): void;
   logged(level: string): void;
   /** For the server to count in. */
@@ -103,8 +103,12 @@ export function createMetrics(sources: MetricSources): Metrics {
     sqlite: appendSeconds.labels({ backend: 'sqlite' }),
     redis: appendSeconds.labels({ backend: 'redis' }),
   };
-  let isProtectionShared = true;
-  if (sources.jobs) registry.gauge('protectionShared', (gauge) => gauge.set(isProtectionShared ? 1 : 0));
+  const isShared = { circuit: true, rate_limit: true };
+  if (sources.jobs) {
+    registry.gauge('protectionShared', (gauge) => {
+      for (const [kind, value] of Object.entries(isShared)) gauge.set({ kind }, value ? 1 : 0);
+    });
+  }
   const requests = registry.counter('httpRequests');
   const requestSeconds = registry.histogram('httpRequestSeconds');
   const lines: Record<string, number> = { info: 0, warn: 0, error: 0, fatal: 0 };
@@ -146,8 +150,8 @@ export function createMetrics(sources: MetricSources): Metrics {
     },
     circuitChanged: ({ provider, model, to }) => circuitChanges.inc({ ...labelsOf(provider, model), to }),
     appended: (backend, milliseconds) => appends[backend].observe(milliseconds / 1000),
-    protectionShared: (isShared) => {
-      isProtectionShared = isShared;
+    protectionShared: (kind, value) => {
+      isShared[kind] = value;
     },
     answered({ method, route = NO_ROUTE, status, seconds }) {
       const labels = { method, route, status: String(status) };

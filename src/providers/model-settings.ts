@@ -7,6 +7,7 @@ const dollars = z.number({ error: 'takes a number' }).min(0, { error: 'takes a n
 
 /** What an operator may say of a model: its vendor's limits and its price. */
 const modelSettings = z.strictObject({
+  /** These two of all instances on one Redis together. */
   requestsPerMinute: count.optional(),
   tokensPerMinute: count.optional(),
   /** At once; below it the number is found out by what the vendor refuses. */

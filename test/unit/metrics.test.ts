@@ -144,6 +144,14 @@ describe('7: the metrics', () => {
     expect((await metrics.expose()).body).toContain('ai_queue_jobs{state="waiting"} 5');
   });
 
+  it('tell what is shared with the other instances', async () => {
+    const metrics = createMetrics({ ...SOURCES, jobs: async () => ({ waiting: 0, active: 0, delayed: 0 }) });
+    metrics.protectionShared('rate_limit', false);
+    const lines = (await metrics.expose()).body.split('\n');
+    expect(lines).toContain('ai_protection_shared{kind="circuit"} 1');
+    expect(lines).toContain('ai_protection_shared{kind="rate_limit"} 0');
+  });
+
   it('are of one process: two do not share them', async () => {
     await exposed(5);
     expect(await exposed(1)).toContain('ai_api_calls_total{provider="claude",model="m",status="success"} 1');

@@ -33,8 +33,8 @@ const LONGEST_PAUSE_MS = 3_600_000;
 
 /**
  * The lane of this process to one model. Nothing in it polls: whoever waits is woken in order by an attempt
- * that ends or by the lane's one timer, which is the circuit's while that is open, and otherwise the pause's
- * or the rate limit's. Waiting are at most as many as there are conversations.
+ * that ends, by what other instances answer, or by the lane's one timer, which is the circuit's while that is
+ * open, and otherwise the pause's or the rate limit's. Waiting are at most as many as there are conversations.
  */
 export class LocalLane implements Lane {
   readonly #settings: LaneSettings;
@@ -61,7 +61,10 @@ export class LocalLane implements Lane {
       share: (hear) => shared.circuit(name, settings.totalMs, hear),
     });
     this.#places = new Places(settings.places);
-    this.#rate = new RateLimit(settings);
+    this.#rate = new RateLimit(settings, {
+      onAnswer: () => this.#proceed(),
+      share: () => shared.rate(name, settings),
+    });
   }
 
   circuit(): CircuitState {
@@ -135,13 +138,22 @@ export class LocalLane implements Lane {
 
   /** Milliseconds until the next in line may begin: 0 for now, Infinity for when something else has happened. */
   #delayMs(tokens: number): number {
-    if (this.#circuit.isShut) return Infinity;
-    const pause = this.#pauseMs();
-    if (pause > 0) return pause;
-    if (this.#circuit.state === 'closed' && !this.#places.hasRoom) return Infinity;
+    const closure = this.#closureMs();
+    if (closure > 0) {
+      this.#rate.giveBack();
+      return closure;
+    }
     const rate = this.#rate.delayMs(tokens);
     if (rate > 0) return rate;
     return this.#circuit.mayBegin() ? 0 : Infinity;
+  }
+
+  /** The same, but for the rate limits and the probe. */
+  #closureMs(): number {
+    if (this.#circuit.isShut) return Infinity;
+    const pause = this.#pauseMs();
+    if (pause > 0) return pause;
+    return this.#circuit.state === 'closed' && !this.#places.hasRoom ? Infinity : 0;
   }
 
   #pauseMs(): number {
@@ -201,5 +213,6 @@ export class LocalLane implements Lane {
         return;
       }
     }
+    this.#rate.giveBack();
   }
 }

@@ -1,38 +1,89 @@
 import { TokenBucket } from 'limiter';
+import type { RateSettings, ReservedCall, SharedRate } from './shared-protection.ts';
 
-/** Undefined: unlimited. */
-export interface RateSettings {
-  requestsPerMinute: number | undefined;
-  tokensPerMinute: number | undefined;
+export interface RateHooks {
+  /** What the other instances say has come: `delayMs` may give less now. */
+  onAnswer: () => void;
+  /** Joins the other instances, if there are any; asked only where there is a limit. */
+  share: () => SharedRate;
 }
 
-/** Requests and tokens a minute, as token buckets that begin full: the algorithm that vendors document. */
+/** What is set aside for the next in line, or asked for, and when it is due by the monotonic clock. */
+interface Head {
+  readonly tokens: number;
+  reserved?: ReservedCall;
+  dueAt: number;
+}
+
+/**
+ * Requests and tokens a minute, as token buckets that begin full: the algorithm that vendors document.
+ *
+ * Where they are shared, the buckets of all instances decide, and the next in line has a call set aside there. The own
+ * ones count along, so that they know what was called here when the others can't be asked.
+ */
 export class RateLimit {
   readonly #requests: TokenBucket | undefined;
   readonly #tokens: TokenBucket | undefined;
+  readonly #shared: SharedRate | undefined;
+  readonly #onAnswer: () => void;
+  #head: Head | undefined;
 
-  constructor({ requestsPerMinute, tokensPerMinute }: RateSettings) {
+  constructor({ requestsPerMinute, tokensPerMinute }: RateSettings, { onAnswer, share }: RateHooks) {
     this.#requests = bucketOf(requestsPerMinute);
     this.#tokens = bucketOf(tokensPerMinute);
+    this.#shared = this.#requests || this.#tokens ? share() : undefined;
+    this.#onAnswer = onAnswer;
   }
 
-  /** Milliseconds until a call of so many tokens has room, if nobody else comes. */
+  /**
+   * Milliseconds until a call of so many tokens has room, if nobody else comes; Infinity where others have to be
+   * asked: `onAnswer` follows. To be asked for the next in line alone.
+   */
   delayMs(tokens: number): number {
-    return Math.max(
-      this.#requests?.getWaitTime(1) ?? 0,
-      this.#tokens?.getWaitTime(this.#fitting(tokens)) ?? 0,
-    );
+    const fitting = this.#fitting(tokens);
+    if (this.#head?.tokens !== fitting) {
+      this.giveBack();
+      this.#reserve(fitting);
+    }
+    if (this.#head) return Math.max(0, this.#head.dueAt - performance.now());
+    return Math.max(this.#requests?.getWaitTime(1) ?? 0, this.#tokens?.getWaitTime(fitting) ?? 0);
   }
 
   /** Where `delayMs` said 0. */
   take(tokens: number): void {
+    this.#head = undefined;
     this.#requests?.tryRemoveTokens(1);
     this.#tokens?.tryRemoveTokens(this.#fitting(tokens));
   }
 
+  /** Nobody here can begin a call now, whatever the limits say: other instances may. */
+  giveBack(): void {
+    const head = this.#head;
+    this.#head = undefined;
+    head?.reserved?.giveBack();
+  }
+
+  #reserve(tokens: number): void {
+    const asked = this.#shared?.reserve(tokens);
+    if (!asked) return;
+    const head = { tokens, dueAt: Infinity };
+    this.#head = head;
+    void asked.then((reserved) => this.#hear(head, reserved));
+  }
+
+  #hear(head: Head, reserved: ReservedCall | undefined): void {
+    // Whoever it was for has left meanwhile.
+    if (this.#head !== head) return reserved?.giveBack();
+    if (reserved) {
+      head.reserved = reserved;
+      head.dueAt = performance.now() + reserved.delayMs;
+    } else this.#head = undefined;
+    this.#onAnswer();
+  }
+
   /** A call that is larger than a whole minute's worth takes all of it; otherwise it would wait for ever. */
   #fitting(tokens: number): number {
-    return Math.min(tokens, this.#tokens?.bucketSize ?? tokens);
+    return Math.min(tokens, this.#tokens?.bucketSize ?? 0);
   }
 }
 

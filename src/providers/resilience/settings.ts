@@ -1,6 +1,6 @@
 import type { Timeouts } from './call.ts';
 import type { CircuitSettings } from './circuit.ts';
-import type { RateSettings } from './rate.ts';
+import type { RateSettings } from './shared-protection.ts';
 
 export interface LaneSettings extends Timeouts, RateSettings {
   circuit: CircuitSettings;

@@ -23,6 +23,32 @@ export interface SharedCircuit {
   leave(): void;
 }
 
+/** Undefined: unlimited. */
+export interface RateSettings {
+  requestsPerMinute: number | undefined;
+  tokensPerMinute: number | undefined;
+}
+
+/** A call that is set aside until the limits have room for it. */
+export interface ReservedCall {
+  /** Milliseconds until it may be made. */
+  delayMs: number;
+  /** It isn't made. */
+  giveBack(): void;
+}
+
+/** The rate limits of a model as one of several instances that share them. */
+export interface SharedRate {
+  /**
+   * Sets a call aside, behind all that the others have set aside. Undefined, at once or later, where nobody else
+   * counts or they can't be asked: then the caller's own limits hold. Later only now and then, so that whoever
+   * asks again is told at once. Never rejects.
+   *
+   * @param tokens no more than a minute's worth
+   */
+  reserve(tokens: number): Promise<ReservedCall | undefined> | undefined;
+}
+
 /**
  * PORT: what the instances of a platform share to shield vendors together. Where it fails each goes on by itself.
  */
@@ -32,6 +58,8 @@ export interface SharedProtection {
    * @param hear told of what others do from now on, and soon of what they have done
    */
   circuit(name: string, longestProbeMs: number, hear: (news: CircuitNews) => void): SharedCircuit;
+  /** @param limits of which there is at least one */
+  rate(name: string, limits: RateSettings): SharedRate;
 }
 
 const ALONE: SharedCircuit = {
@@ -43,4 +71,7 @@ const ALONE: SharedCircuit = {
 };
 
 /** For a process that has its vendors for itself. */
-export const UNSHARED: SharedProtection = { circuit: () => ALONE };
+export const UNSHARED: SharedProtection = {
+  circuit: () => ALONE,
+  rate: () => ({ reserve: () => undefined }),
+};

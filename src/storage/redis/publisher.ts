@@ -1,6 +1,6 @@
 import { Cluster } from 'ioredis';
 import type { RedisClient } from './connection.ts';
-import { scriptsOf } from './scripts.ts';
+import { defineScript } from './scripts.ts';
 
 export interface Publisher {
   isCluster: boolean;
@@ -15,7 +15,7 @@ export interface Publisher {
  */
 export function publisherOf(client: RedisClient): Publisher {
   if (!(client instanceof Cluster)) return client;
-  const { publish } = scriptsOf(client);
+  const publish = defineScript(client, 'publish_with_key', new URL('./scripts/publish.lua', import.meta.url));
   return {
     isCluster: true,
     on: (event, listener) => client.on(event, listener),

@@ -1,35 +1,29 @@
 import { readFileSync } from 'node:fs';
 import type { RedisClient } from './connection.ts';
 
-/** How many of a script's arguments are keys. What they take and give stands at the head of each file. */
-const KEYS = {
-  create: 3,
-  append: 2,
-  end: 2,
-  started: 1,
-  remove: 3,
-  claim: 1,
-  forget: 1,
-  restore: 2,
-  publish: 1,
-} as const;
+const NAMES = ['create', 'append', 'end', 'started', 'remove', 'claim', 'forget', 'restore'] as const;
 
-type Script = (keys: readonly string[], values: readonly (string | number)[]) => Promise<unknown>;
-type Scripts = Record<keyof typeof KEYS, Script>;
+/** What it takes and gives stands at the head of its file. */
+export type Script = (keys: readonly string[], values: readonly (string | number)[]) => Promise<unknown>;
+type Scripts = Record<(typeof NAMES)[number], Script>;
 
-/**
- * The scripts of a connection. They are named by their hash; a server that doesn't know one, because it was
- * restarted or flushed, is sent its text.
- */
+/** The scripts of a conversation, on a connection. */
 export function scriptsOf(client: RedisClient): Scripts {
   const scripts: Partial<Scripts> = {};
-  for (const [name, numberOfKeys] of Object.entries(KEYS) as [keyof Scripts, number][]) {
-    const lua = readFileSync(new URL(`./scripts/${name}.lua`, import.meta.url), 'utf8');
-    const command = `conversation_${name}`;
-    client.defineCommand(command, { numberOfKeys, lua });
-    const run = (client as unknown as Record<string, Script>)[command];
-    if (!run) throw new Error(`there is no script ${name}`);
-    scripts[name] = run.bind(client);
+  for (const name of NAMES) {
+    const file = new URL(`./scripts/${name}.lua`, import.meta.url);
+    scripts[name] = defineScript(client, `conversation_${name}`, file);
   }
   return scripts as Scripts;
+}
+
+/**
+ * A script as a command of a connection. It is named by its hash; a server that doesn't know it, because it was
+ * restarted or flushed, is sent its text.
+ */
+export function defineScript(client: RedisClient, command: string, file: URL): Script {
+  client.defineCommand(command, { lua: readFileSync(file, 'utf8') });
+  const run = (client as unknown as Record<string, (...values: unknown[]) => Promise<unknown>>)[command];
+  if (!run) throw new Error(`there is no command ${command}`);
+  return (keys, values) => run.call(client, keys.length, keys, values);
 }
