@@ -5,6 +5,7 @@ import { connect } from '../storage/redis/connection.ts';
 import { RedisDailyBudget } from '../storage/redis/daily-budget.ts';
 import { PLATFORM_PREFIX as PREFIX } from '../storage/redis/keys.ts';
 import { openRedisStorage } from '../storage/redis/storage.ts';
+import { StorageError } from '../storage/sqlite/database.ts';
 import type { Backend } from './backend.ts';
 import { type ProtectionHooks, RedisProtection } from './redis-protection.ts';
 
@@ -16,8 +17,7 @@ export interface DistributedHooks extends ProtectionHooks {
 }
 
 /**
- * Many instances on one Redis: streams for the log, BullMQ for who runs what, pub/sub for what is live. Where
- * Redis isn't there yet, it is waited for.
+ * Many instances on one Redis: streams for the log, BullMQ for who runs what, pub/sub for what is live.
  *
  * @param dailyLimitUsd of all instances together; Infinity: none
  * @throws Error with one line where the URL is not one
@@ -28,8 +28,13 @@ export function openDistributed(
   hooks: DistributedHooks,
 ): Backend & { durabilityWarning: () => Promise<string | undefined> } {
   const origin = randomUUID();
-  const client = connect(url, hooks.onTrouble);
-  const subscriber = connect(url, hooks.onTrouble);
+  let lastTrouble: unknown;
+  const onTrouble = (error: unknown): void => {
+    lastTrouble = error;
+    hooks.onTrouble(error);
+  };
+  const client = connect(url, onTrouble);
+  const subscriber = connect(url, onTrouble);
   const live = new RedisLive({
     publisher: client,
     subscriber,
@@ -52,11 +57,20 @@ export function openDistributed(
     createRunner: (runnerHooks) =>
       new BullmqRunner({
         ...runnerHooks,
-        connect: () => connect(url, hooks.onTrouble, { patient: true }),
+        connect: () => connect(url, onTrouble, { patient: true }),
         prefix: `{${PREFIX}:jobs}`,
-        onTrouble: hooks.onTrouble,
+        onTrouble,
         unfinished: () => storage.unfinished(),
       }),
+    async assertUsable() {
+      try {
+        await storage.healthCheck();
+      } catch (error) {
+        // Why it was not answered is what went wrong on the way to Redis.
+        const { message } = (lastTrouble ?? error) as Error;
+        throw new StorageError(`REDIS_URL: this Redis can't be used: ${message}`);
+      }
+    },
     durabilityWarning: () => storage.durabilityWarning(),
     async close() {
       protection.close();
