@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { RedisProtection } from '../../src/backends/redis-protection.ts';
 import type { AttemptCall, Lane, LaneOptions } from '../../src/conversation/lane.ts';
 import { ProviderError } from '../../src/conversation/provider.ts';
-import { createLanes } from '../../src/providers/resilience/lanes.ts';
+import { createLanes, type Lanes } from '../../src/providers/resilience/lanes.ts';
 import { DEFAULT_LANE_SETTINGS } from '../../src/providers/resilience/settings.ts';
 import { connect } from '../../src/storage/redis/connection.ts';
 import { createRecord, type EventRecord } from '../fixtures/record.ts';
@@ -18,6 +18,7 @@ afterAll(() => redis.stop());
 /** A window that a test sees the end of, and one that it doesn't, in milliseconds. */
 const SHORT = 200;
 const LONG = 600_000;
+const MODEL = 'a model/{of its own}';
 
 /** An instance's lane to one model, and what became of it: `open`, `half_open`, `closed`, `fallback`, `recovery`. */
 interface Instance extends EventRecord {
@@ -25,6 +26,12 @@ interface Instance extends EventRecord {
 }
 
 function instance(prefix: string, openMs: number, url = redis.url): Instance {
+  const { lanes, ...record } = bystander(prefix, openMs, url);
+  return { lane: lanes.lane('claude', MODEL), ...record };
+}
+
+/** An instance that has no lane yet. */
+function bystander(prefix: string, openMs: number, url = redis.url): EventRecord & { lanes: Lanes } {
   const record = createRecord();
   const [client, subscriber] = [connect(url, () => {}), connect(url, () => {})];
   const hooks = { onFallback: () => record.note('fallback'), onRecovery: () => record.note('recovery') };
@@ -36,7 +43,7 @@ function instance(prefix: string, openMs: number, url = redis.url): Instance {
   });
   const settings = { ...DEFAULT_LANE_SETTINGS, circuit: { failures: 2, openMs } };
   const lanes = createLanes(() => settings, { onChange: ({ to }) => record.note(to) }, protection);
-  return { lane: lanes.lane('claude', 'a model {of its own}'), ...record };
+  return { lanes, ...record };
 }
 
 function options(extra: Partial<LaneOptions> = {}): LaneOptions {
@@ -69,6 +76,17 @@ function vendor() {
 }
 
 const times = (count: number, event: string): string[] => Array<string>(count).fill(event);
+
+it('2: an instance that has not called a model knows of its circuit, also one that starts later', async () => {
+  const prefix = randomUUID();
+  const [first, second] = [instance(prefix, LONG), bystander(prefix, LONG)];
+  await breakIt(first);
+  for (const { lanes, until } of [second, bystander(prefix, LONG)]) {
+    await until('open');
+    expect(lanes.circuitOf('claude')).toBe('open');
+    expect(lanes.loads().map(({ provider, model }) => [provider, model])).toEqual([['claude', MODEL]]);
+  }
+});
 
 it('a circuit that opens on one instance is open on all, one probes for all, and its success closes all', async () => {
   const prefix = randomUUID();

@@ -32,6 +32,8 @@ export interface SharedProtection {
    * @param hear told of what others do from now on, and soon of what they have done
    */
   circuit(name: string, longestProbeMs: number, hear: (news: CircuitNews) => void): SharedCircuit;
+  /** @param hear told of a circuit that opens elsewhere and that nobody here has asked for */
+  onStranger(hear: (name: string) => void): void;
 }
 
 const ALONE: SharedCircuit = {
@@ -43,4 +45,4 @@ const ALONE: SharedCircuit = {
 };
 
 /** For a process that has its vendors for itself. */
-export const UNSHARED: SharedProtection = { circuit: () => ALONE };
+export const UNSHARED: SharedProtection = { circuit: () => ALONE, onStranger: () => {} };
