@@ -4,7 +4,7 @@ import { createClient } from '../../src/client/client.ts';
 import type { ConversationEvent, StreamFrame } from '../../src/client/types.ts';
 import { redisOfTest, startFleet } from '../fixtures/fleet.ts';
 import { call } from '../fixtures/http.ts';
-import { startSentinel } from '../fixtures/redis.ts';
+import { type RedisServer, startSentinel } from '../fixtures/redis.ts';
 import { watchReturning } from '../fixtures/returning.ts';
 import { failToStart, type ServerProcess } from '../fixtures/server.ts';
 import { readLog, startTalk, turnsOf } from '../fixtures/talks.ts';
@@ -64,23 +64,24 @@ async function expectUnavailable({ url }: ServerProcess, id: string): Promise<vo
   for (const path of ['/livez', '/providers', '/metrics']) expect((await call(url, path)).status).toBe(200);
 }
 
-it('6: a Redis that can not be used stops the start, with one line and without its password', async () => {
+it.each([
+  [
+    'refuses its password',
+    ({ port }: RedisServer) => `redis://:not-the-password@127.0.0.1:${port}`,
+    /WRONGPASS/,
+  ],
+  ['wants a password', ({ url }: RedisServer) => url, /NOAUTH/],
+  ['is not there', () => 'redis://127.0.0.1:1', /ECONNREFUSED/],
+])('6: a Redis that %s stops the start, with one line and without a password', async (_what, urlOf, why) => {
   const redis = await redisOfTest();
   const client = new Redis(redis.url);
   onTestFinished(() => client.disconnect());
   await client.config('SET', 'requirepass', 'right');
-  const wrong = `redis://:not-the-password@127.0.0.1:${redis.port}`;
-  for (const [REDIS_URL, why] of [
-    [wrong, /WRONGPASS/],
-    [redis.url, /NOAUTH/],
-    ['redis://127.0.0.1:1', /ECONNREFUSED/],
-  ] as const) {
-    const { code, output, errors } = await failToStart({ REDIS_URL });
-    expect(errors).toMatch(/^REDIS_URL: [^\n]*\n$/);
-    expect(errors).toMatch(why);
-    expect(code).toBe(1);
-    expect(output + errors).not.toContain('not-the-password');
-  }
+  const { code, output, errors } = await failToStart({ REDIS_URL: urlOf(redis) });
+  expect(errors).toMatch(/^REDIS_URL: [^\n]*\n$/);
+  expect(errors).toMatch(why);
+  expect(code).toBe(1);
+  expect(output + errors).not.toContain('not-the-password');
 });
 
 it('2, 3.2: Redis is killed and comes back: nothing acknowledged is lost, and all go on', async () => {
