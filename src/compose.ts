@@ -43,7 +43,7 @@ export interface Platform {
  * are in force.
  *
  * @param extra providers that play in the place of those with the same id; the tracing, where it is on
- * @throws StorageError where DATA_DIR can't be used
+ * @throws StorageError where DATA_DIR can't be used, or the Redis of REDIS_URL
  */
 export async function compose(
   config: Config,
@@ -174,6 +174,12 @@ export async function compose(
     logger,
   });
 
+  try {
+    await backend.assertUsable();
+  } catch (error) {
+    await backend.close();
+    throw error;
+  }
   return {
     app,
     logger,

@@ -197,9 +197,11 @@ function shown(name: string, value: string): string {
   return JSON.stringify(createMasker([])(withoutPassword));
 }
 
-/** All secrets of a configuration, for the masker. */
+/** All secrets of a configuration, for the masker; a password also without the URL around it, as ioredis shows it. */
 export function secretsOf(config: Config): Secret[] {
-  return Object.values(config).filter((value) => value instanceof Secret);
+  const secrets = Object.values(config).filter((value) => value instanceof Secret);
+  const { password } = config.REDIS_URL ? parseRedisUrl(config.REDIS_URL.reveal()) : {};
+  return password === undefined ? secrets : [...secrets, new Secret(password)];
 }
 
 function isLoopback(host: string): boolean {

@@ -26,6 +26,8 @@ export interface Backend {
   /** How all instances shield vendors together. */
   protection: SharedProtection;
   createRunner(hooks: RunnerHooks): Runner;
+  /** @throws StorageError where it can't be used */
+  assertUsable(): Promise<void>;
   /** After the runner is drained. */
   close(): Promise<void>;
 }

@@ -6,6 +6,7 @@ import { RedisDailyBudget } from '../storage/redis/daily-budget.ts';
 import { PLATFORM_PREFIX as PREFIX } from '../storage/redis/keys.ts';
 import { publisherOf } from '../storage/redis/publisher.ts';
 import { openRedisStorage } from '../storage/redis/storage.ts';
+import { StorageError } from '../storage/sqlite/database.ts';
 import type { Backend } from './backend.ts';
 import { type ProtectionHooks, RedisProtection } from './redis-protection.ts';
 
@@ -17,8 +18,7 @@ export interface DistributedHooks extends ProtectionHooks {
 }
 
 /**
- * Many instances on one Redis: streams for the log, BullMQ for who runs what, pub/sub for what is live. Where
- * Redis isn't there yet, it is waited for.
+ * Many instances on one Redis: streams for the log, BullMQ for who runs what, pub/sub for what is live.
  *
  * @param dailyLimitUsd of all instances together; Infinity: none
  * @throws Error with one line where the URL is not one
@@ -29,8 +29,13 @@ export function openDistributed(
   hooks: DistributedHooks,
 ): Backend & { durabilityWarning: () => Promise<string | undefined> } {
   const origin = randomUUID();
-  const client = connect(url, hooks.onTrouble);
-  const subscriber = connectListener(url, client, hooks.onTrouble);
+  let lastTrouble: unknown;
+  const onTrouble = (error: unknown): void => {
+    lastTrouble = error;
+    hooks.onTrouble(error);
+  };
+  const client = connect(url, onTrouble);
+  const subscriber = connectListener(url, client, onTrouble);
   const live = new RedisLive({
     publisher: publisherOf(client),
     subscriber,
@@ -53,11 +58,20 @@ export function openDistributed(
     createRunner: (runnerHooks) =>
       new BullmqRunner({
         ...runnerHooks,
-        connect: () => connect(url, hooks.onTrouble, { patient: true }),
+        connect: () => connect(url, onTrouble, { patient: true }),
         prefix: `{${PREFIX}:jobs}`,
-        onTrouble: hooks.onTrouble,
+        onTrouble,
         unfinished: () => storage.unfinished(),
       }),
+    async assertUsable() {
+      try {
+        await storage.healthCheck();
+      } catch (error) {
+        // Why it was not answered is what went wrong on the way to Redis.
+        const { message } = (lastTrouble ?? error) as Error;
+        throw new StorageError(`REDIS_URL: this Redis can't be used: ${message}`);
+      }
+    },
     durabilityWarning: () => storage.durabilityWarning(),
     async close() {
       protection.close();

@@ -33,6 +33,8 @@ export function openEmbedded(
     fileBytes: () => storage.fileBytes(),
     protection: UNSHARED,
     createRunner: (hooks) => new LocalRunner({ ...hooks, unfinished: () => storage.unfinished() }),
+    // It was opened above.
+    assertUsable: async () => {},
     close: async () => storage.close(),
   };
 }

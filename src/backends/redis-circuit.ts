@@ -22,6 +22,8 @@ export class RedisCircuit implements SharedCircuit {
     origin: string;
     name: string;
     channel: string;
+    /** The names of all circuits that are open, each by when it is forgotten. */
+    namesKey: string;
     longestProbeMs: number;
     hear: (news: CircuitNews) => void;
     onAnswer: (isAnswered: boolean) => void;
@@ -47,6 +49,8 @@ export class RedisCircuit implements SharedCircuit {
     origin: string;
     name: string;
     channel: string;
+    /** The names of all circuits that are open, each by when it is forgotten. */
+    namesKey: string;
     longestProbeMs: number;
     hear: (news: CircuitNews) => void;
     /** Told with each answer of Redis, and each that didn't come. */
@@ -145,12 +149,22 @@ export class RedisCircuit implements SharedCircuit {
       this.#openedAt = Math.max(this.#openedAt, told.at);
       change.set(this.#openKey, `${Math.ceil(told.openMs)} ${told.at}`, 'PX', remainingMs + KEPT_MS);
     } else change.eval(CLOSE, 1, this.#openKey, told.at);
+    // On a node of its own, in a cluster; before it is told, so that whoever comes too late to hear it reads it.
+    void this.#answer(this.#list(told, remainingMs));
     if (this.#isClaimed()) change.del(this.#probeKey);
     this.#claimedUntil = 0;
     const message = this.#message(told.state, told.at, remainingMs);
     const isAnswered = (await this.#answer(change.publish(...message).exec())) !== undefined;
     if (isAnswered && this.#own === told) this.#isTold = true;
     return isAnswered;
+  }
+
+  #list(told: Told, remainingMs: number): Promise<unknown> {
+    const { client, name, namesKey } = this.#parts;
+    if (told.state === 'closed') return client.zrem(namesKey, name);
+    const now = Date.now();
+    const change = client.multi().zremrangebyscore(namesKey, '-inf', now);
+    return change.zadd(namesKey, now + remainingMs + KEPT_MS, name).exec();
   }
 
   #isClaimed(): boolean {

@@ -6,6 +6,7 @@ import type {
   SharedProtection,
   SharedRate,
 } from '../providers/resilience/shared-protection.ts';
+import { answered } from '../storage/redis/answers.ts';
 import type { RedisClient } from '../storage/redis/connection.ts';
 import { RedisCircuit } from './redis-circuit.ts';
 import { RedisRates } from './redis-rate.ts';
@@ -29,10 +30,10 @@ const news = z.object({
 });
 
 /**
- * Circuits that all instances on one Redis share: a key says that one is open, for who comes later, and one pub/sub
- * channel tells who is there. A call that is well asks nothing of Redis; only making a lane reads that key, and only
- * the probe is asked for. Messages that were missed are made good by reading when the connection is back. Of rate
- * limits Redis has the token buckets: where a model has limits, each call is asked for.
+ * Circuits that all instances on one Redis share: a key says that one is open, and a list which ones are, for who
+ * comes later, and one pub/sub channel tells who is there. A call that is well asks nothing of Redis; only making a
+ * lane reads that key, and only the probe is asked for. Messages that were missed are made good by reading when the
+ * connection is back. Of rate limits Redis has the token buckets: where a model has limits, each call is asked for.
  */
 export class RedisProtection implements SharedProtection {
   readonly #parts: {
@@ -43,9 +44,11 @@ export class RedisProtection implements SharedProtection {
     hooks: ProtectionHooks;
   };
   readonly #channel: string;
+  readonly #namesKey: string;
   readonly #circuits = new Map<string, RedisCircuit>();
   readonly #rates: RedisRates;
   readonly #isShared: Record<ProtectionKind, boolean> = { circuit: true, rate_limit: true };
+  #hearStranger: (name: string) => void = () => {};
   #isClosed = false;
 
   /**
@@ -61,6 +64,7 @@ export class RedisProtection implements SharedProtection {
   }) {
     this.#parts = parts;
     this.#channel = `${parts.prefix}:circuits`;
+    this.#namesKey = `${parts.prefix}:circuits:open`;
     const { client, subscriber, prefix } = parts;
     this.#rates = new RedisRates(client, prefix, (isAnswered) => this.#tell('rate_limit', isAnswered));
     subscriber.on('message', (channel: string, text: string) => {
@@ -82,6 +86,7 @@ export class RedisProtection implements SharedProtection {
       origin,
       name,
       channel: this.#channel,
+      namesKey: this.#namesKey,
       longestProbeMs,
       hear,
       onAnswer: (isAnswered) => this.#answered(isAnswered),
@@ -96,6 +101,10 @@ export class RedisProtection implements SharedProtection {
     return this.#rates.rate(name, limits);
   }
 
+  onStranger(hear: (name: string) => void): void {
+    this.#hearStranger = hear;
+  }
+
   /** Before the connections. */
   close(): void {
     this.#isClosed = true;
@@ -105,16 +114,20 @@ export class RedisProtection implements SharedProtection {
   #hear(text: string): void {
     const { success, data } = news.safeParse(parse(text));
     if (!success || data.origin === this.#parts.origin) return;
-    const { state, remainingMs, at } = data;
-    this.#circuits.get(data.name)?.receive(state === 'open' ? { state, remainingMs } : { state }, at);
+    const { name, state, remainingMs, at } = data;
+    const circuit = this.#circuits.get(name);
+    if (circuit) circuit.receive(state === 'open' ? { state, remainingMs } : { state }, at);
+    else if (state === 'open') this.#hearStranger(name);
   }
 
   async #catchUp(): Promise<void> {
-    const { subscriber } = this.#parts;
+    const { client, subscriber } = this.#parts;
     // The one that is back last does it.
     if (this.#isClosed || !this.#areReady()) return;
     try {
       await subscriber.subscribe(this.#channel);
+      const open = await answered(client.zrange(this.#namesKey, Date.now(), '+inf', 'BYSCORE'));
+      for (const name of open) if (!this.#circuits.has(name)) this.#hearStranger(name);
     } catch {
       return this.#answered(false);
     }

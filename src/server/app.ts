@@ -44,8 +44,6 @@ export async function buildApp(parts: ServerParts): Promise<FastifyInstance> {
   let draining = false;
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
-    // An empty body is none, whatever type it is said to be: `curl -d ''` says that it is a form.
-    if (request.headers['content-length'] === '0') delete request.raw.headers['content-type'];
     if (draining && !HEALTH_ROUTES.has(request.routeOptions.url)) {
       throw new AppError('overloaded', 'The server is shutting down', { retryAfterSeconds: 5 });
     }

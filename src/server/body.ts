@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { AppError, invalid } from '../errors.ts';
 import { UNKNOWN_FIELD } from './validation.ts';
 
@@ -13,14 +13,22 @@ const MAX_DRAINED_BYTES = 64 * 1024 * 1024;
 const UTF_8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * Reads JSON bodies: UTF-8 and nothing else, and no `__proto__`, at whatever depth. An empty body is none.
- * Bodies of any other type are refused.
+ * Reads JSON bodies: UTF-8 and nothing else, and no `__proto__`, at whatever depth. An empty body is none,
+ * whatever type it is said to be: `curl -d ''` says that it is a form. All other bodies are refused.
  */
 export function registerBodyParser(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', async (_request: unknown, payload: IncomingMessage) =>
     parseJson(await read(payload)),
   );
+  app.addContentTypeParser('*', async (request: FastifyRequest, payload: IncomingMessage) => {
+    if ((await read(payload)).length === 0) return undefined;
+    const type = request.headers['content-type'];
+    throw new AppError(
+      'unsupported_media_type',
+      `takes application/json, not ${type ?? 'a body of no type'}`,
+    );
+  });
 }
 
 async function read(payload: IncomingMessage): Promise<Buffer> {

@@ -31,6 +31,7 @@ export function creationRequest(maxMessageLength: number) {
     maxOutputTokens: wholeNumber(1, 32_000).optional(),
   });
   const aboveZero = { error: 'takes a number above 0' };
+  const share = { error: 'takes a number above 0 up to 1' };
   return z
     .strictObject({
       topic: text(2000),
@@ -46,7 +47,11 @@ export function creationRequest(maxMessageLength: number) {
           minTurns: wholeNumber(0, 10_000).optional(),
           similarity: z
             .strictObject({
-              threshold: decimal(0, 1).gt(0, { error: 'takes a number above 0 up to 1' }).optional(),
+              threshold: z
+                .number(share)
+                .gt(0, { ...share, abort: true })
+                .max(1, share)
+                .optional(),
               consecutive: wholeNumber(1, 10).optional(),
               nudge: z.boolean({ error: 'takes true or false' }).optional(),
             })

@@ -55,11 +55,19 @@ export function text(maximum: number) {
   );
 }
 
-/** Text of 1 to `maximum` printable characters on one line. */
+/**
+ * Text of 1 to `maximum` printable characters on one line, at least one of them to be seen:
+ * https://www.unicode.org/reports/tr44/#Default_Ignorable_Code_Point
+ */
 export function line(maximum: number) {
-  return text(maximum).refine((value) => !/[\n\r\t\u2028\u2029\u202A-\u202E\u2066-\u2069]/.test(value), {
-    error: 'is not printable characters on one line',
-  });
+  return text(maximum)
+    .refine((value) => !/[\n\r\t\u2028\u2029\u202A-\u202E\u2066-\u2069]/.test(value), {
+      error: 'is not printable characters on one line',
+      abort: true,
+    })
+    .refine((value) => /[^\s\p{Default_Ignorable_Code_Point}]/u.test(value), {
+      error: 'has nothing that can be seen',
+    });
 }
 
 /** `limit` and `cursor` of a list. */

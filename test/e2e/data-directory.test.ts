@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it } from 'vitest';
 import { createClient } from '../../src/client/client.ts';
+import { lockDirectory } from '../../src/storage/sqlite/lock.ts';
 import { failToStart, startServer, temporaryFolder } from '../fixtures/server.ts';
 import { readLog, startTalk } from '../fixtures/talks.ts';
 import { watchSocket } from '../fixtures/watcher.ts';
@@ -96,6 +97,28 @@ describe('6: one process per DATA_DIR', () => {
     const first = await startServer({ DATA_DIR: folder });
     await first.stop('SIGKILL');
     expect((await startServer({ DATA_DIR: folder })).port).toBeGreaterThan(0);
+  });
+});
+
+describe('6: a DATA_DIR that can not be used stops the start', () => {
+  it('but one that is not there yet is made, with those above it', () => {
+    const folder = join(temporaryFolder(), 'a', 'b');
+    lockDirectory(folder, 'a test').release();
+    expect(existsSync(folder)).toBe(true);
+  });
+
+  it.each([
+    ['where there is a file', (folder: string) => join(folder, 'file')],
+    ['below a file', (folder: string) => join(folder, 'file', 'a', 'b')],
+    ...(existsSync('/proc/self')
+      ? [['where nobody can make one', () => '/proc/here/and/there'] as [string, () => string]]
+      : []),
+  ])('%s', async (_name, place) => {
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'file'), '');
+    const { code, errors } = await failToStart({ DATA_DIR: place(folder) });
+    expect(errors).toMatch(/^DATA_DIR [^\n]*\n$/);
+    expect(code).toBe(1);
   });
 });
 

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
+import { Redis } from 'ioredis';
 import { expect, it, onTestFinished } from 'vitest';
 import { createClient } from '../../src/client/client.ts';
 import type { ConversationEvent, StreamFrame } from '../../src/client/types.ts';
@@ -8,7 +9,7 @@ import { Follower } from '../fixtures/follower.ts';
 import { call } from '../fixtures/http.ts';
 import { type RedisServer, startSentinel } from '../fixtures/redis.ts';
 import { watchReturning } from '../fixtures/returning.ts';
-import type { ServerProcess } from '../fixtures/server.ts';
+import { failToStart, type ServerProcess } from '../fixtures/server.ts';
 import { readLog, startTalk, turnsOf } from '../fixtures/talks.ts';
 import { Refused, TRANSPORTS, type Watcher, watchSocket } from '../fixtures/watcher.ts';
 
@@ -65,6 +66,26 @@ async function expectUnavailable({ url }: ServerProcess, id: string): Promise<vo
   });
   for (const path of ['/livez', '/providers', '/metrics']) expect((await call(url, path)).status).toBe(200);
 }
+
+it.each([
+  [
+    'refuses its password',
+    ({ port }: RedisServer) => `redis://:not-the-password@127.0.0.1:${port}`,
+    /WRONGPASS/,
+  ],
+  ['wants a password', ({ url }: RedisServer) => url, /NOAUTH/],
+  ['is not there', () => 'redis://127.0.0.1:1', /ECONNREFUSED/],
+])('6: a Redis that %s stops the start, with one line and without a password', async (_what, urlOf, why) => {
+  const redis = await redisOfTest();
+  const client = new Redis(redis.url);
+  onTestFinished(() => client.disconnect());
+  await client.config('SET', 'requirepass', 'right');
+  const { code, output, errors } = await failToStart({ REDIS_URL: urlOf(redis) });
+  expect(errors).toMatch(/^REDIS_URL: [^\n]*\n$/);
+  expect(errors).toMatch(why);
+  expect(code).toBe(1);
+  expect(output + errors).not.toContain('not-the-password');
+});
 
 it('2, 3.2: Redis is killed and comes back: nothing acknowledged is lost, and all go on', async () => {
   const redis = await redisOfTest();

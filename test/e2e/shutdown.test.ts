@@ -1,9 +1,18 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, get, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { expect, it, onTestFinished } from 'vitest';
 import { follow } from '../fixtures/follower.ts';
-import { type ServerProcess, startServer, temporaryFolder } from '../fixtures/server.ts';
+import {
+  bareEnvironment,
+  type LogLine,
+  type ServerProcess,
+  startServer,
+  temporaryFolder,
+} from '../fixtures/server.ts';
 import { type SteppedVendor, startSteppedVendor } from '../fixtures/stepped-vendor.ts';
 import { readLog, startTalk, turnsOf } from '../fixtures/talks.ts';
 import { type Watcher, watchEvents, watchSocket } from '../fixtures/watcher.ts';
@@ -26,6 +35,31 @@ async function terminate(server: ServerProcess): Promise<number> {
   expect(took).toBeLessThan(5000);
   return took;
 }
+
+it('6: SIGTERM to `npm start` reaches the server, and its exit code comes back', async () => {
+  const cwd = fileURLToPath(new URL('../../', import.meta.url));
+  const environment = bareEnvironment({ DATA_DIR: temporaryFolder() });
+  const npm = spawn('npm', ['start'], { cwd, env: environment, detached: true });
+  onTestFinished(() => {
+    try {
+      process.kill(-(npm.pid ?? 0), 'SIGKILL');
+    } catch {
+      // All of it has ended.
+    }
+  });
+  const events: unknown[] = [];
+  const listening = Promise.withResolvers<void>();
+  createInterface({ input: npm.stdout }).on('line', (line) => {
+    if (!line.startsWith('{')) return;
+    const { event } = JSON.parse(line) as LogLine;
+    events.push(event);
+    if (event === 'server.listening') listening.resolve();
+  });
+  await listening.promise;
+  npm.kill('SIGTERM');
+  expect(await once(npm, 'close')).toEqual([0, null]);
+  expect(events.at(-1)).toBe('server.stopped');
+});
 
 it('6: SIGTERM ends a call in flight, closes streams with 1001, and the next start goes on', async () => {
   const vendor = await steppedVendor();

@@ -63,6 +63,10 @@ describe('2: reading', () => {
     expect(await topicsOf({ createdBefore: first })).toEqual([]);
     expect(await topicsOf({ createdAfter: first })).not.toContain(topics[0]);
     expect(await topicsOf({ createdBefore: last })).not.toContain('with Claude');
+    // A moment later than that, as Python's clock tells it.
+    expect(await topicsOf({ createdAfter: last.replace('Z', '500Z') })).toEqual([]);
+    expect(await topicsOf({ createdBefore: first.replace('Z', '500+00:00') })).toContain(topics[0]);
+    expect(await topicsOf({ createdBefore: first.replace('Z', '000Z') })).toEqual([]);
     expect(
       await topicsOf({ createdAfter: '2020-01-01T00:00:00+01:00', createdBefore: '9999-01-01T00:00:00Z' }),
     ).toEqual(newest);

@@ -162,6 +162,10 @@ describe('2: ending and removing', () => {
       const empty = { method: 'POST', headers: { 'content-type': type }, body: '' };
       expect((await call(url, `/conversations/${made.id}/terminate`, empty)).body).toEqual(first.body);
     }
+    for (const type of [{}, { 'content-type': 'text/plain' }]) {
+      const chunks = { method: 'POST', headers: { ...type, 'transfer-encoding': 'chunked' }, body: '' };
+      expect((await call(url, `/conversations/${made.id}/terminate`, chunks)).body).toEqual(first.body);
+    }
   });
 
   it('7: log lines tell which request made, read and ended which conversation', async () => {

@@ -6,9 +6,11 @@ import { connect } from '../../src/storage/redis/connection.ts';
 import {
   heldVendor,
   laneOptions,
+  MODEL,
   PLACES,
   type ProtectedLane,
   protectedLane,
+  protectedLanes,
 } from '../fixtures/protected-lane.ts';
 import { createRecord } from '../fixtures/record.ts';
 import type { RedisServer } from '../fixtures/redis.ts';
@@ -50,6 +52,7 @@ describe.each(PLACES)('circuits on %s', (_, start) => {
       origin: randomUUID(),
       name: 'a model',
       channel: `${prefix}:circuits`,
+      namesKey: `${prefix}:circuits:open`,
       longestProbeMs: LONG,
       hear: ({ state }) => record.note(state),
       onAnswer: (isAnswered) => record.note(isAnswered ? 'answer' : 'no answer'),
@@ -57,6 +60,18 @@ describe.each(PLACES)('circuits on %s', (_, start) => {
     });
     return { circuit, client, ...record };
   }
+
+  it('2: an instance that has not called a model knows of its circuit, also one that starts later', async () => {
+    const prefix = randomUUID();
+    const bystander = () => protectedLanes(redis.url, prefix, { circuit: { failures: 2, openMs: LONG } });
+    const [first, second] = await Promise.all([instance(prefix, LONG), bystander()]);
+    await breakIt(first);
+    for (const { lanes, until } of [second, await bystander()]) {
+      await until('open');
+      expect(lanes.circuitOf('claude')).toBe('open');
+      expect(lanes.loads().map(({ provider, model }) => [provider, model])).toEqual([['claude', MODEL]]);
+    }
+  });
 
   it('a circuit that opens on one instance is open on all, one probes for all, and its success closes all', async () => {
     const prefix = randomUUID();

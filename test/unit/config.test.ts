@@ -203,6 +203,12 @@ describe('6: the configuration', () => {
     expect(JSON.stringify(config)).not.toContain('hunter');
     expect(secretsOf(config).map((secret) => secret.reveal())).toEqual(['hunter2', 'hunter3']);
   });
+
+  it('counts the password of a URL among its secrets', () => {
+    const REDIS_URL = 'redis://user:hunter%2F4@127.0.0.1';
+    const secrets = secretsOf(readConfig({ REDIS_URL }, NO_FILE)).map((secret) => secret.reveal());
+    expect(secrets).toEqual([REDIS_URL, 'hunter/4']);
+  });
 });
 
 describe("OpenTelemetry's own variables", () => {

@@ -65,21 +65,29 @@ export function createLanes(
     return chosen !== undefined && entries.delete(chosen.key);
   };
 
+  const laneTo = (provider: string, model: string): Lane => {
+    const key = `${provider}/${model}`;
+    let entry = entries.get(key);
+    if (!entry) {
+      while (entries.size >= mostLanes && dropOne());
+      const onChange = (from: CircuitState, to: CircuitState): void =>
+        hooks.onChange({ provider, model, from, to });
+      const lane = new LocalLane(key, settingsFor(provider, model), shared, onChange);
+      entry = { key, provider, model, lane, lastUse: 0 };
+      entries.set(key, entry);
+    }
+    entry.lastUse = ++uses;
+    return entry.lane;
+  };
+
+  // A lane learns as it is made how its circuit stands, and tells whoever asks here. No provider's id has a slash.
+  shared.onStranger((name) => {
+    const slash = name.indexOf('/');
+    laneTo(name.slice(0, slash), name.slice(slash + 1));
+  });
+
   return {
-    lane(provider, model) {
-      const key = `${provider}/${model}`;
-      let entry = entries.get(key);
-      if (!entry) {
-        while (entries.size >= mostLanes && dropOne());
-        const onChange = (from: CircuitState, to: CircuitState): void =>
-          hooks.onChange({ provider, model, from, to });
-        const lane = new LocalLane(key, settingsFor(provider, model), shared, onChange);
-        entry = { key, provider, model, lane, lastUse: 0 };
-        entries.set(key, entry);
-      }
-      entry.lastUse = ++uses;
-      return entry.lane;
-    },
+    lane: laneTo,
     circuitOf(provider) {
       const states = new Set<CircuitState>();
       for (const entry of entries.values()) if (entry.provider === provider) states.add(entry.lane.circuit());

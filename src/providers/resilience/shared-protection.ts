@@ -60,6 +60,8 @@ export interface SharedProtection {
   circuit(name: string, longestProbeMs: number, hear: (news: CircuitNews) => void): SharedCircuit;
   /** @param limits of which there is at least one */
   rate(name: string, limits: RateSettings): SharedRate;
+  /** @param hear told of a circuit that opens elsewhere and that nobody here has asked for */
+  onStranger(hear: (name: string) => void): void;
 }
 
 const ALONE: SharedCircuit = {
@@ -73,5 +75,6 @@ const ALONE: SharedCircuit = {
 /** For a process that has its vendors for itself. */
 export const UNSHARED: SharedProtection = {
   circuit: () => ALONE,
+  onStranger: () => {},
   rate: () => ({ reserve: () => undefined }),
 };

@@ -25,17 +25,25 @@ const listQuery = z.object({
     .optional(),
   provider: z.string().min(1).max(64).optional(),
   q: searchText,
-  createdAfter: timeParameter(),
-  createdBefore: timeParameter(),
+  createdAfter: timeParameter(Math.floor),
+  createdBefore: timeParameter(Math.ceil),
   limit,
   cursor: z.string().optional(),
 });
 
-function timeParameter() {
+/**
+ * A time to whatever fraction of a second.
+ *
+ * @param round to whole milliseconds, in which conversations' times are: the way on which none is left out
+ */
+function timeParameter(round: (milliseconds: number) => number) {
   const error = 'takes a time such as 2026-01-31T12:00:00.000Z';
   return z.iso
     .datetime({ offset: true, error })
-    .transform((value) => new Date(value))
+    .transform((value) => {
+      const finer = Number(`0.${/\.\d{3}(\d+)/.exec(value)?.[1] ?? 0}`);
+      return new Date(Date.parse(value) + round(finer));
+    })
     .refine((value) => !Number.isNaN(value.getTime()), { error })
     .optional();
 }

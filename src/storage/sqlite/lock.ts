@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import Database from 'better-sqlite3';
 import { StorageError } from './database.ts';
 
@@ -14,7 +14,7 @@ import { StorageError } from './database.ts';
 export function lockDirectory(directory: string, holder: string): { release: () => void } {
   const holderFile = join(directory, 'holder.txt');
   try {
-    mkdirSync(directory, { recursive: true });
+    makeDirectory(resolve(directory));
   } catch (error) {
     throw new StorageError(`DATA_DIR ${directory} can't be made: ${(error as Error).message}`);
   }
@@ -42,6 +42,18 @@ export function lockDirectory(directory: string, holder: string): { release: () 
     throw new StorageError(`DATA_DIR ${directory} can't be written: ${(error as Error).message}`);
   }
   return { release: () => lock.close() };
+}
+
+/** With those above it. Node's own `recursive` never ends where none can be made, such as within /proc. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return;
+  makeDirectory(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Unless another process was faster.
+    if (!existsSync(path)) throw error;
+  }
 }
 
 function readHolder(file: string): string {
