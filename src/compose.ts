@@ -34,7 +34,7 @@ export interface Platform {
   logger: Logger;
   /** Goes on with what had not ended when the process before this one stopped; gives how many there are. */
   resume(): Promise<number>;
-  /** Streams first, then the calls in flight, then the storage; nothing acknowledged is lost. */
+  /** Streams and turns at the same time, then the storage; nothing acknowledged is lost. */
   close(): Promise<void>;
 }
 
@@ -140,7 +140,7 @@ export async function compose(
   const reportError = (conversation_id: string, error: unknown, retryInMs: number): void =>
     runnerLog.error({ conversation_id, error, retry_in: retryInMs / 1000 }, 'conversation.run_failed');
   const runner = backend.createRunner({
-    run: (conversationId, signal) => runConversation(orchestrator, conversationId, signal),
+    run: (conversationId, departure) => runConversation(orchestrator, conversationId, departure),
     onPlace: (conversationId) => {
       storage
         .markStarted(conversationId, new Date())
@@ -185,7 +185,9 @@ export async function compose(
     logger,
     resume: () => runner.resume(),
     async close() {
+      runner.leave();
       await app.close();
+      // Only now nothing is started any more, and those who came back elsewhere have heard what was still said here.
       await runner.drain();
       await backend.close();
     },

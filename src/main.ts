@@ -6,7 +6,7 @@ import type { Tracing } from './observability/tracing.ts';
 
 const MINIMUM_NODE = 26;
 /** How long a shutdown may take before the process ends all the same, in milliseconds. */
-const SHUTDOWN_MS = 4000;
+const SHUTDOWN_MS = 4500;
 
 if (Number.parseInt(process.versions.node, 10) < MINIMUM_NODE) {
   console.error(
@@ -54,13 +54,14 @@ async function serve(): Promise<void> {
     if (closing) return;
     closing = true;
     log.info({ signal }, 'server.stopping');
-    const finish = (outcome: string): never => {
+    const finish = async (outcome: string): Promise<never> => {
+      clearTimeout(timer);
       log.info({ outcome }, 'server.stopped');
-      output.flush();
+      await output.flush();
       process.exit(0);
     };
-    setTimeout(
-      () => finish('not everything had ended in time; the log has all that was acknowledged'),
+    const timer = setTimeout(
+      () => void finish('not everything had ended in time; the log has all that was acknowledged'),
       SHUTDOWN_MS,
     );
     const close = async (): Promise<void> => {
@@ -71,7 +72,7 @@ async function serve(): Promise<void> {
       () => finish('all quiet'),
       (error: unknown) => {
         log.error({ error }, 'server.stop_failed');
-        finish('with an error');
+        return finish('with an error');
       },
     );
   };

@@ -2,9 +2,10 @@ import { AppError, ERRORS } from '../errors.ts';
 import { type Ending, nudgeEvent, parseEvent, replyEvent, terminationEvent } from './events.ts';
 import { nudgeDue } from './nudge.ts';
 import { type ConversationQueue, isLastPage } from './queue.ts';
+import { type Departure, Run } from './run.ts';
 import { type SpeakParts, speak } from './speak.ts';
 import { apply, type ConversationState, fold } from './state.ts';
-import { reasonOf, type Stop, Stopped } from './stop.ts';
+import { reasonOf } from './stop.ts';
 import { type Condition, deadline } from './termination.ts';
 import type { TurnPolicy } from './turns.ts';
 
@@ -18,7 +19,7 @@ const PAGE_EVENTS = 1000;
 
 /**
  * Runs a conversation from wherever its log stands to its end, turn after turn. Fulfilled when it is ended,
- * by this run or by anybody, or when `drain` is aborted; the log is then where it is, for the next run to go
+ * by this run or by anybody, or when the run has left; the log is then where it is, for the next run to go
  * on with.
  *
  * @throws whatever the storage throws; nothing acknowledged is lost, and another run may go on
@@ -26,26 +27,28 @@ const PAGE_EVENTS = 1000;
 export async function runConversation(
   parts: OrchestratorParts,
   conversationId: string,
-  drain: AbortSignal,
+  { leaving, aborting }: Departure,
 ): Promise<void> {
-  const run = new AbortController();
-  const stop = (why: Stop): void => run.abort(new Stopped(why));
-  const onDrain = (): void => stop('drained');
-  drain.addEventListener('abort', onDrain, { once: true });
-  if (drain.aborted) onDrain();
+  const run = new Run();
+  const onLeave = (): void => run.leave();
+  const onAbort = (): void => run.stop('drained');
+  leaving.addEventListener('abort', onLeave, { once: true });
+  aborting.addEventListener('abort', onAbort, { once: true });
+  if (leaving.aborted) onLeave();
   let endListener: { stop: () => void } | undefined;
   try {
     // Before the log is read, so that no end falls between the two.
-    endListener = await parts.live.onEnd(conversationId, () => stop('ended'));
+    endListener = await parts.live.onEnd(conversationId, () => run.stop('ended'));
     const state = await readLog(parts.queue, conversationId);
     if (state?.status !== 'running') return;
     const { traceparent } = state;
     await parts.tracer.run({ id: conversationId, traceparent }, () =>
-      goOn(parts, conversationId, state, run.signal, stop),
+      goOn(parts, conversationId, state, run),
     );
   } finally {
     endListener?.stop();
-    drain.removeEventListener('abort', onDrain);
+    leaving.removeEventListener('abort', onLeave);
+    aborting.removeEventListener('abort', onAbort);
   }
 }
 
@@ -54,22 +57,23 @@ async function goOn(
   parts: OrchestratorParts,
   conversationId: string,
   from: ConversationState,
-  signal: AbortSignal,
-  stop: (why: Stop) => void,
+  run: Run,
 ): Promise<void> {
+  const { signal } = run;
   const { turns, createdAt } = from;
   if (turns > 0) parts.observe({ type: 'conversation.resumed', conversationId, turns });
   else {
     const waitedMs = Math.max(0, parts.now().getTime() - createdAt);
     parts.observe({ type: 'conversation.started', conversationId, waitedMs });
   }
-  const timer = setTimeout(() => stop('timeout'), Math.max(0, deadline(from) - parts.now().getTime()));
+  const timer = setTimeout(() => run.stop('timeout'), Math.max(0, deadline(from) - parts.now().getTime()));
   try {
     const overdue = parts.conditions(from, parts.now());
     if (overdue) return await end(parts, conversationId, from, overdue);
     let state: ConversationState | undefined = from;
     while (state?.status === 'running' && !signal.aborted) {
-      state = await takeTurn(parts, conversationId, state, signal);
+      state = await takeTurn(parts, conversationId, state, run);
+      run.settled();
     }
     if (state?.status === 'running' && reasonOf(signal) === 'timeout') {
       const ending = parts.conditions(state, new Date(Math.max(deadline(state), parts.now().getTime())));
@@ -85,11 +89,11 @@ async function takeTurn(
   parts: OrchestratorParts,
   conversationId: string,
   state: ConversationState,
-  signal: AbortSignal,
+  run: Run,
 ): Promise<ConversationState | undefined> {
   const { agents } = state.settings;
   const speaker = parts.nextSpeaker({ agents, turns: state.turns });
-  const spoken = await speak(parts, conversationId, state, speaker, signal);
+  const spoken = await speak(parts, conversationId, state, speaker, run);
   if (!spoken) return state;
   if ('reason' in spoken) {
     await end(parts, conversationId, state, spoken);
@@ -106,7 +110,7 @@ async function takeTurn(
   const second = ending
     ? terminationEvent(event.seq + 1, now, ending)
     : nudge && nudgeEvent(event.seq + 1, now, nudge);
-  const appended = await patiently(parts, signal, () =>
+  const appended = await patiently(parts, run.signal, () =>
     parts.queue.addMessage(conversationId, state.lastSeq, second ? [event, second] : [event]),
   );
   // All of it anew: where the storage lost its last moments, the log is another than what was known of it.

@@ -9,6 +9,7 @@ import { withNudge } from './nudge.ts';
 import type { FindPlayer, Player } from './player.ts';
 import { type GenerateRequest, ProviderError } from './provider.ts';
 import type { ConversationQueue } from './queue.ts';
+import type { Run } from './run.ts';
 import type { AgentSettings, ConversationSettings } from './settings.ts';
 import type { ConversationState } from './state.ts';
 import { reasonOf } from './stop.ts';
@@ -54,31 +55,28 @@ export async function speak(
   conversationId: string,
   state: ConversationState,
   speaker: number,
-  signal: AbortSignal,
+  run: Run,
 ): Promise<Answer | Ending | undefined> {
   const turn = turnOf(conversationId, state, speaker);
   const traced = { conversationId, turn: state.turns + 1, agent: turn.agent };
-  return await parts.tracer.turn(traced, () => tryUntilSpoken(parts, turn, signal));
+  return await parts.tracer.turn(traced, () => tryUntilSpoken(parts, turn, run));
 }
 
-async function tryUntilSpoken(
-  parts: SpeakParts,
-  turn: Turn,
-  signal: AbortSignal,
-): Promise<Answer | Ending | undefined> {
+async function tryUntilSpoken(parts: SpeakParts, turn: Turn, run: Run): Promise<Answer | Ending | undefined> {
   const { conversationId, state } = turn;
   let [player] = turn.understudies as [Understudy];
   for (;;) {
     const current = player;
     const outcome = await parts.tracer.response(
       { conversationId, turn: state.turns + 1, model: current.model },
-      () => tryOnce(parts, turn, current, signal),
+      () => tryOnce(parts, turn, current, run),
     );
     if (outcome.kind === 'stopped') return undefined;
     if (outcome.kind === 'answered') {
       outcome.answer.metadata.attempts = turn.attempts + 1;
       return outcome.answer;
     }
+    run.settled();
     const now = parts.elapsed();
     const why = learn(turn, player, outcome, now, parts.retryDelayMs);
     const isOver = turn.onCircuitOpen === 'end' && player.out?.reason === 'circuit_open';
@@ -95,7 +93,7 @@ async function tryUntilSpoken(
       parts.observe({ type: 'turn.fell_back', conversationId, ...change, why });
     }
     player = next;
-    if (!(await pause(parts, retryInMs ?? 0, signal))) return undefined;
+    if (!(await pause(parts, retryInMs ?? 0, run.signal))) return undefined;
   }
 }
 
@@ -178,12 +176,8 @@ async function promptOf(
 }
 
 /** One attempt, when it is affordable and its lane lets it through. Whatever it throws, those who watch are not left with its text. */
-async function tryOnce(
-  parts: SpeakParts,
-  turn: Turn,
-  understudy: Understudy,
-  signal: AbortSignal,
-): Promise<Outcome> {
+async function tryOnce(parts: SpeakParts, turn: Turn, understudy: Understudy, run: Run): Promise<Outcome> {
+  const { signal } = run;
   const { live, observe, elapsed, tracer } = parts;
   const { conversationId, state, agent } = turn;
   const { provider, model } = understudy.model;
@@ -211,6 +205,7 @@ async function tryOnce(
     const answer = await player.lane.run(
       (call) =>
         withinDailyBudget(parts, player, request, attempt, () => {
+          run.paying();
           startedAt = elapsed();
           live.started(conversationId, attempt);
           observe({ type: 'attempt.started', conversationId, attempt, waitedMs: startedAt - askedAt });

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { type Logger as PinoLogger, pino } from 'pino';
 
 /** Writes one JSON object a line: `timestamp, level, logger, event`, then what is particular to the event. */
@@ -46,22 +47,29 @@ export function createLogger(
   );
 }
 
+/** So long the last lines may wait for whoever reads them, in milliseconds. */
+const LAST_LINES_MS = 250;
+
 /**
  * Standard output, written in blocks: at most every 100 ms, at once when 8 KiB have gathered, and when
- * `flush` is called at the end. Lines are JSON, in a terminal text for people.
+ * `flush` is called at the end, which is fulfilled when nothing is left to be written, or nobody reads it. Lines are
+ * JSON, in a terminal text for people.
  */
 export async function standardOutput(
   isTerminal: boolean = process.stdout.isTTY,
-): Promise<LineSink & { flush: () => void }> {
+): Promise<LineSink & { flush: () => Promise<void> }> {
   const destination = pino.destination({ dest: 1, sync: false, minLength: 8192, periodicFlush: 100 });
   const shown = isTerminal ? await prettifier() : (line: string) => line;
   return {
     write: (line) => void destination.write(shown(line)),
-    flush: () => {
+    async flush() {
       try {
+        destination.flush();
+        // What is written synchronously would overtake the block that is on its way.
+        await once(destination, 'drain', { signal: AbortSignal.timeout(LAST_LINES_MS) });
         destination.flushSync();
       } catch {
-        // Standard output is closed or not open yet; there is nobody left to tell.
+        // Standard output is closed, or not read; there is nobody left to tell.
       }
     },
   };

@@ -1,6 +1,7 @@
 import { type Job, Queue, WaitingError, Worker, type WorkerOptions } from 'bullmq';
 import type { Cluster, Redis } from 'ioredis';
-import { keepRunning, type RunParts } from './keep-running.ts';
+import { Departure } from '../conversation/run.ts';
+import { type Departing, depart, GRACE_MS, keepRunning, type RunParts } from './keep-running.ts';
 import type { Runner } from './runner.ts';
 
 export interface BullmqRunnerParts extends RunParts {
@@ -22,13 +23,19 @@ export interface BullmqRunnerParts extends RunParts {
 }
 
 /** A run and the lock that it depends on. */
-interface Run {
-  controller: AbortController;
+interface Run extends Departing {
   /** When the lock was known to be ours, in `performance.now()`. */
   lockedAt: number;
   /** Fulfilled as the lock is given up for lost. */
   lost: PromiseWithResolvers<'lost'>;
-  ended: Promise<'ended'>;
+  readonly ended: Promise<'ended'>;
+}
+
+interface Leave {
+  /** When it began, in `performance.now()`. */
+  at: number;
+  /** Fulfilled when nothing runs here any more, and all is handed back. */
+  quiet: Promise<unknown>;
 }
 
 /**
@@ -57,8 +64,8 @@ const FETCH_AHEAD = 4;
 const REPAIR_EVERY_MS = 60_000;
 /** Small enough for what else is said to Redis to come between. */
 const REPAIR_BATCH = 100;
-/** For handing back and closing; what is not done by then is left to the locks' end. */
-const DRAIN_MS = 2500;
+/** For handing back and closing behind the grace; what is not done by then is left to the locks' end. */
+const HAND_BACK_MS = 2000;
 
 /**
  * Runs conversations on all instances that share a Redis: one BullMQ job each, whose id is the conversation's.
@@ -76,6 +83,7 @@ export class BullmqRunner implements Runner {
   readonly #adding = new Set<Promise<void>>();
   readonly #reported = new Set<string>();
   readonly #leaseCheck: NodeJS.Timeout;
+  #left: Leave | undefined;
   #drained: Promise<void> | undefined;
 
   constructor(parts: BullmqRunnerParts) {
@@ -138,7 +146,7 @@ export class BullmqRunner implements Runner {
   async resume(): Promise<number> {
     const unfinished = await this.#parts.unfinished();
     const missing = await this.#withoutJob(unfinished);
-    for (let from = 0; from < missing.length && !this.#drained; from += REPAIR_BATCH) {
+    for (let from = 0; from < missing.length && !this.#left; from += REPAIR_BATCH) {
       await this.#conversations.addBulk(
         missing.slice(from, from + REPAIR_BATCH).map((conversationId) => ({
           name: JOB_NAME,
@@ -173,33 +181,37 @@ export class BullmqRunner implements Runner {
     };
   }
 
+  /** Each conversation is handed back when its run has left, for others to take at once; its lock holds until then. */
+  leave(): void {
+    this.#left ??= this.#leave();
+  }
+
+  #leave(): Leave {
+    const at = performance.now();
+    const closing = this.#employed().map((worker) => worker.close(this.#isAway()));
+    // Newest first: Redis seeks each in its list of active jobs from that end, and what is handed back last is taken first.
+    const leaving = depart([...this.#runs.values()].toReversed());
+    return { at, quiet: Promise.allSettled([...closing, leaving]) };
+  }
+
   /**
-   * Takes no more conversations and hands those that run here back, for others to take at once; fulfilled within
-   * 3 s, also where Redis doesn't answer, and then others take them as their locks run out.
+   * Fulfilled 4 s after leaving began at the latest, also where Redis doesn't answer; then others take what could not
+   * be handed back as the locks run out.
    */
   drain(): Promise<void> {
-    this.#drained ??= this.#drain();
+    this.#left ??= this.#leave();
+    this.#drained ??= this.#drain(this.#left);
     return this.#drained;
   }
 
-  async #drain(): Promise<void> {
-    clearInterval(this.#leaseCheck);
-    // Without Redis nothing can be handed back, and BullMQ would wait for its return.
-    const away = this.#connection.status !== 'ready';
-    const workers = [...this.#workers, this.#repairer];
-    const runs = [...this.#runs.values()];
-    const closing = Promise.allSettled([
-      ...workers.map((worker) => worker.close(away)),
-      ...runs.map(({ ended }) => ended),
-      ...(away ? [] : this.#adding),
-    ]);
-    // Newest first: Redis seeks each in its list of active jobs from that end, and what is handed back last is taken first.
-    for (const { controller } of runs.toReversed()) controller.abort();
+  async #drain({ at, quiet }: Leave): Promise<void> {
+    const added = this.#isAway() ? [] : this.#adding;
     const time = Promise.withResolvers<void>();
-    const timer = setTimeout(time.resolve, DRAIN_MS);
-    await Promise.race([closing, time.promise]);
+    const timer = setTimeout(time.resolve, at + GRACE_MS + HAND_BACK_MS - performance.now());
+    await Promise.race([Promise.allSettled([quiet, ...added]), time.promise]);
     clearTimeout(timer);
-    for (const worker of workers) {
+    clearInterval(this.#leaseCheck);
+    for (const worker of this.#employed()) {
       const backend = worker.getBackend();
       backend.close(true).catch(() => {});
       backend.blockingClient?.then((client) => client.disconnect()).catch(() => {});
@@ -207,12 +219,21 @@ export class BullmqRunner implements Runner {
     this.#connection.disconnect();
   }
 
+  #employed(): Worker[] {
+    return [...this.#workers, this.#repairer];
+  }
+
+  /** Without Redis nothing can be handed back, and BullMQ would wait for its return. */
+  #isAway(): boolean {
+    return this.#connection.status !== 'ready';
+  }
+
   /** A job's whole time here: it is completed as its conversation ends, and handed back as that goes on elsewhere. */
   async #hold(job: Job, token: string): Promise<void> {
     const conversationId = job.id ?? '';
     const run = this.#run(conversationId);
     const outcome = await Promise.race([run.ended, run.lost.promise]);
-    if (!run.controller.signal.aborted) return;
+    if (!run.departure.leaving.aborted) return;
     // A job that can't be handed back is taken as its lock runs out.
     if (outcome === 'ended') await job.moveToWait(token).catch(() => {});
     throw new WaitingError();
@@ -222,12 +243,13 @@ export class BullmqRunner implements Runner {
     // Its lock was lost, or its job would not be here again; it may still be about to notice.
     const before = this.#runs.get(conversationId);
     if (before) this.#giveUp(before);
-    const controller = new AbortController();
-    if (this.#drained) controller.abort();
-    const ended = this.#play(conversationId, before?.ended, controller.signal).finally(() => {
+    const departure = new Departure();
+    // It was being fetched when leaving began.
+    if (this.#left) departure.leave();
+    const ended = this.#play(conversationId, before?.ended, departure).finally(() => {
       if (this.#runs.get(conversationId) === run) this.#runs.delete(conversationId);
     });
-    const run: Run = { controller, lockedAt: performance.now(), lost: Promise.withResolvers(), ended };
+    const run: Run = { departure, lockedAt: performance.now(), lost: Promise.withResolvers(), ended };
     this.#runs.set(conversationId, run);
     return run;
   }
@@ -235,16 +257,16 @@ export class BullmqRunner implements Runner {
   async #play(
     conversationId: string,
     before: Promise<unknown> | undefined,
-    signal: AbortSignal,
+    departure: Departure,
   ): Promise<'ended'> {
     await before;
-    if (!signal.aborted) this.#parts.onPlace(conversationId);
-    await keepRunning(this.#parts, conversationId, signal);
+    if (!departure.leaving.aborted) this.#parts.onPlace(conversationId);
+    await keepRunning(this.#parts, conversationId, departure);
     return 'ended';
   }
 
   #giveUp(run: Run): void {
-    run.controller.abort();
+    run.departure.abort();
     run.lost.resolve('lost');
   }
 
@@ -252,7 +274,7 @@ export class BullmqRunner implements Runner {
   #giveUpOverdue(): void {
     const latest = performance.now() - LOCK_MS;
     const overdue = [...this.#runs.values()].filter(
-      (run) => run.lockedAt < latest && !run.controller.signal.aborted,
+      (run) => run.lockedAt < latest && !run.departure.aborting.aborted,
     );
     this.#giveUpAll(overdue, 'were not renewed in time');
   }
@@ -268,7 +290,7 @@ export class BullmqRunner implements Runner {
   #watch(): void {
     const report = (error: unknown): void => this.#report(error);
     for (const queue of [this.#conversations, this.#repairs]) queue.on('error', report);
-    for (const worker of [...this.#workers, this.#repairer]) worker.on('error', report);
+    for (const worker of this.#employed()) worker.on('error', report);
     for (const worker of this.#workers) {
       worker.on('locksRenewed', ({ jobIds }) => {
         const now = performance.now();
@@ -304,7 +326,7 @@ export class BullmqRunner implements Runner {
   }
 
   #report(error: unknown): void {
-    if (this.#drained) return;
+    if (this.#left) return;
     const message = error instanceof Error ? error.message : String(error);
     // Told of all together by `lockRenewalFailed`.
     if (message.startsWith('could not renew lock for job') || this.#reported.has(message)) return;

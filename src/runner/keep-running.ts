@@ -1,30 +1,54 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Departure } from '../conversation/run.ts';
 
 export interface RunParts {
-  /** Runs one conversation until it is ended or the signal is aborted. */
-  run: (conversationId: string, signal: AbortSignal) => Promise<void>;
+  /** Runs one conversation until it is ended or the run has left. */
+  run: (conversationId: string, departure: Departure) => Promise<void>;
   onError: (conversationId: string, error: unknown, retryInMs: number) => void;
+}
+
+/** What a runner knows of a run. */
+export interface Departing {
+  readonly departure: Departure;
+  /** Never rejected. */
+  readonly ended: Promise<unknown>;
 }
 
 const FIRST_RETRY_MS = 1000;
 const LAST_RETRY_MS = 60_000;
+/**
+ * How long the calls under way may go on as a process leaves. Whatever ends within it isn't paid for twice and delays
+ * nobody; together with what follows it has to fit into the 5 s of a shutdown.
+ */
+export const GRACE_MS = 2000;
 
 /**
- * Runs a conversation until it is ended or the signal is aborted, again after every error: what the storage
- * can't take now it may take later, and the log says where to go on. Never rejected.
+ * Runs a conversation until it is ended or the run has left, again after every error: what the storage can't
+ * take now it may take later, and the log says where to go on. Never rejected.
  */
 export async function keepRunning(
   { run, onError }: RunParts,
   conversationId: string,
-  signal: AbortSignal,
+  departure: Departure,
 ): Promise<void> {
-  for (let retryInMs = FIRST_RETRY_MS; !signal.aborted; retryInMs = Math.min(retryInMs * 2, LAST_RETRY_MS)) {
+  const { leaving } = departure;
+  for (let retryInMs = FIRST_RETRY_MS; !leaving.aborted; retryInMs = Math.min(retryInMs * 2, LAST_RETRY_MS)) {
     try {
-      return await run(conversationId, signal);
+      return await run(conversationId, departure);
     } catch (error) {
-      if (signal.aborted) return;
+      if (leaving.aborted) return;
       onError(conversationId, error, retryInMs);
-      await delay(retryInMs, undefined, { signal }).catch(() => {});
+      await delay(retryInMs, undefined, { signal: leaving }).catch(() => {});
     }
   }
+}
+
+/** Has runs leave, and aborts those that have not within the grace. Fulfilled when all have ended. */
+export async function depart(runs: readonly Departing[]): Promise<void> {
+  for (const { departure } of runs) departure.leave();
+  const timer = setTimeout(() => {
+    for (const { departure } of runs) departure.abort();
+  }, GRACE_MS);
+  await Promise.all(runs.map(({ ended }) => ended));
+  clearTimeout(timer);
 }

@@ -1,4 +1,5 @@
-import { keepRunning, type RunParts } from './keep-running.ts';
+import { Departure } from '../conversation/run.ts';
+import { type Departing, depart, keepRunning, type RunParts } from './keep-running.ts';
 import type { Place, Runner } from './runner.ts';
 
 export interface LocalRunnerParts extends RunParts {
@@ -12,17 +13,17 @@ export interface LocalRunnerParts extends RunParts {
 /** Runs conversations in this process, `maxActive` at a time; the others wait in the order of their coming. */
 export class LocalRunner implements Runner {
   readonly #parts: LocalRunnerParts;
-  readonly #running = new Map<string, { controller: AbortController; done: Promise<void> }>();
+  readonly #running = new Map<string, Departing>();
   readonly #waiting = new Set<string>();
   readonly #reserved = new Set<Place>();
-  #draining = false;
+  #left: Promise<void> | undefined;
 
   constructor(parts: LocalRunnerParts) {
     this.#parts = parts;
   }
 
   reserve(): Place | undefined {
-    if (!this.#hasRoom() || this.#waiting.size > 0) return undefined;
+    if (this.#left || !this.#hasRoom() || this.#waiting.size > 0) return undefined;
     const place: Place = {
       release: () => {
         if (this.#reserved.delete(place)) this.#fill();
@@ -33,7 +34,7 @@ export class LocalRunner implements Runner {
   }
 
   start(conversationId: string, place?: Place): void {
-    if (this.#draining || this.#running.has(conversationId)) return;
+    if (this.#left || this.#running.has(conversationId)) return;
     if (place && this.#reserved.delete(place)) return this.#run(conversationId);
     this.#waiting.add(conversationId);
     this.#fill();
@@ -53,12 +54,14 @@ export class LocalRunner implements Runner {
     return { waiting: this.#waiting.size, active: this.#running.size, delayed: 0 };
   }
 
-  async drain(): Promise<void> {
-    this.#draining = true;
+  leave(): void {
     this.#waiting.clear();
-    const running = [...this.#running.values()];
-    for (const { controller } of running) controller.abort();
-    await Promise.all(running.map(({ done }) => done));
+    this.#left ??= depart([...this.#running.values()]);
+  }
+
+  async drain(): Promise<void> {
+    this.leave();
+    await this.#left;
   }
 
   #hasRoom(): boolean {
@@ -75,11 +78,11 @@ export class LocalRunner implements Runner {
   }
 
   #run(conversationId: string): void {
-    const controller = new AbortController();
-    const done = keepRunning(this.#parts, conversationId, controller.signal).finally(() => {
+    const departure = new Departure();
+    const ended = keepRunning(this.#parts, conversationId, departure).finally(() => {
       this.#running.delete(conversationId);
       this.#fill();
     });
-    this.#running.set(conversationId, { controller, done });
+    this.#running.set(conversationId, { departure, ended });
   }
 }

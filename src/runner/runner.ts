@@ -19,7 +19,12 @@ export interface Runner {
   active(): number;
   /** How many wait and run, where all instances share a queue on all of them; `delayed` wait for another try. */
   depth(): Promise<{ waiting: number; active: number; delayed: number }>;
-  /** Takes no more turns, ends the calls in flight; fulfilled when all is quiet. What runs goes on at the next start. */
+  /**
+   * Begins no more conversations and no more turns. The calls under way have a grace to end, so that what was
+   * paid for is kept; then they are broken off. What is started from now on is left to others, or to the next start.
+   */
+  leave(): void;
+  /** Leaves, too; fulfilled when all is quiet. To be called when nothing more will be started. */
   drain(): Promise<void>;
 }
 

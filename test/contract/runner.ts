@@ -57,7 +57,7 @@ export function describeRunner(
       expect(events).not.toContain('began b');
     });
 
-    it('drains: aborts what runs, reports nothing, and begins nothing more', async () => {
+    it('drains: has what runs leave, reports nothing, and begins nothing more', async () => {
       const { parts, until, events } = stage();
       const runner = open({ ...parts, maxActive: 1 });
       runner.start('a');
@@ -67,7 +67,38 @@ export function describeRunner(
       expect(runner.active()).toBe(0);
       runner.start('c');
       await runner.drain();
-      expect(events.filter((event) => !event.startsWith('placed'))).toEqual(['began a', 'aborted a']);
+      expect(events.filter((event) => !event.startsWith('placed'))).toEqual(['began a', 'left a']);
+    });
+
+    it('leaves: lets a call under way end, and begins nothing more', async () => {
+      const { parts, until, events, end, call } = stage();
+      const runner = open({ ...parts, maxActive: 1 });
+      runner.start('a');
+      runner.start('b');
+      await until('began a');
+      call('a');
+      runner.leave();
+      runner.leave();
+      await until('left a');
+      expect(runner.active()).toBe(1);
+      expect(runner.reserve()).toBeUndefined();
+      runner.start('c');
+      end('a');
+      await runner.drain();
+      expect(runner.active()).toBe(0);
+      expect(events.filter((event) => !event.startsWith('placed'))).toEqual(['began a', 'left a']);
+    });
+
+    it('leaves: aborts a call that outlasts the grace', async () => {
+      const { parts, until, events, call } = stage();
+      const runner = open({ ...parts, maxActive: 1 });
+      runner.start('a');
+      await until('began a');
+      call('a');
+      runner.leave();
+      await until('aborted a');
+      await runner.drain();
+      expect(events.slice(-2)).toEqual(['left a', 'aborted a']);
     });
 
     it('drains also what waits for its next try', async () => {

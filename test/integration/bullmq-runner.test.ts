@@ -122,10 +122,43 @@ describe('an instance that goes', () => {
     const two = instance(50);
     await one.runner.drain();
     await two.until(...ids.map((id) => `began ${id}`));
-    expect(one.events.filter((event) => event.startsWith('aborted'))).toHaveLength(50);
+    expect(one.events.filter((event) => event.startsWith('left'))).toHaveLength(50);
     expect(one.events).not.toContain('trouble');
     // Nobody waited for a lock to run out.
     for (const id of ids) expect(await notedBy(id)).not.toContain('stalled');
+  });
+
+  it('hands each back when its call has ended, without waiting for the others', async () => {
+    const one = instance(2);
+    for (const id of ['a', 'b']) {
+      one.runner.start(id);
+      one.call(id);
+    }
+    await one.until('began a', 'began b');
+    const two = instance(2);
+    one.runner.leave();
+    await one.until('left a', 'left b');
+    one.end('a');
+    await two.until('began a');
+    expect(one.runner.active()).toBe(1);
+    expect(one.events).not.toContain('aborted b');
+    await one.runner.drain();
+    await two.until('began b');
+    expect(await notedBy('a')).not.toContain('stalled');
+    expect(await notedBy('b')).not.toContain('stalled');
+  });
+
+  it('leaves to others what is started while it leaves', async () => {
+    const one = instance(2);
+    one.runner.start('a');
+    await one.until('began a');
+    one.call('a');
+    one.runner.leave();
+    one.runner.start('b');
+    const two = instance(2);
+    await two.until('began b');
+    expect(one.events).not.toContain('began b');
+    expect(one.runner.active()).toBe(1);
   });
 
   it('loses its conversations to another when it is killed, however often that happened before', async () => {
@@ -175,7 +208,7 @@ describe('an instance that goes', () => {
     await one.until('began a');
     process.kill(redis.pid(), 'SIGSTOP');
     await one.runner.drain();
-    expect(one.events).toContain('aborted a');
+    expect(one.events).toContain('left a');
     process.kill(redis.pid(), 'SIGCONT');
     const two = instance(1);
     await two.until('began a');

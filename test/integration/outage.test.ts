@@ -3,6 +3,7 @@ import { LocalLive } from '../../src/conversation/live.ts';
 import { type OrchestratorParts, runConversation } from '../../src/conversation/orchestrator.ts';
 import { type Provider, ProviderError } from '../../src/conversation/provider.ts';
 import { retryDelayMs } from '../../src/conversation/retry.ts';
+import { Departure } from '../../src/conversation/run.ts';
 import { standardConditions } from '../../src/conversation/termination.ts';
 import { UNTRACED } from '../../src/conversation/tracer.ts';
 import { roundRobin } from '../../src/conversation/turns.ts';
@@ -81,10 +82,9 @@ it('a vendor that is away for 90 s is waited for: one probe a window, and everyb
     conversation({ settings: settings({ agents, maxTurns: TURNS }), createdAt: START }),
   );
   for (const each of made) await storage.create(each);
-  const never = new AbortController().signal;
   const running = new Set(made.map(({ id }) => id));
   const runs = made.map(async ({ id }) => {
-    await runConversation(parts, id, never);
+    await runConversation(parts, id, new Departure());
     running.delete(id);
   });
   while (running.size > 0 && Date.now() < START.getTime() + 1_800_000) await vi.advanceTimersByTimeAsync(500);

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { AttemptUnderWay } from '../../src/conversation/live.ts';
 import { runConversation } from '../../src/conversation/orchestrator.ts';
+import { Departure } from '../../src/conversation/run.ts';
 import { standardConditions } from '../../src/conversation/termination.ts';
 import { UNTRACED } from '../../src/conversation/tracer.ts';
 import { roundRobin } from '../../src/conversation/turns.ts';
@@ -42,8 +43,8 @@ async function deafen({ subscriber }: Instance): Promise<void> {
 function run(instance: Instance, id: string, script: () => readonly Act[] | string) {
   const provider = new ScriptedProvider(script);
   let attempts = 0;
-  const drain = new AbortController();
-  onTestFinished(() => drain.abort());
+  const departure = new Departure();
+  onTestFinished(() => departure.abort());
   const done = runConversation(
     {
       queue: instance.queue,
@@ -63,7 +64,7 @@ function run(instance: Instance, id: string, script: () => readonly Act[] | stri
       observe: () => {},
     },
     id,
-    drain.signal,
+    departure,
   );
   return { provider, done };
 }

@@ -6,6 +6,7 @@ import { LocalLive } from '../../src/conversation/live.ts';
 import { type OrchestratorParts, runConversation } from '../../src/conversation/orchestrator.ts';
 import { PROVIDER_FAILURES, ProviderError, type ProviderFailure } from '../../src/conversation/provider.ts';
 import { retryDelayMs } from '../../src/conversation/retry.ts';
+import { Departure } from '../../src/conversation/run.ts';
 import { fold } from '../../src/conversation/state.ts';
 import { standardConditions } from '../../src/conversation/termination.ts';
 import { UNTRACED } from '../../src/conversation/tracer.ts';
@@ -63,7 +64,13 @@ it('DESIGN 1 to 5: whatever vendors do and whenever runs are cut off, the log ke
     fallbacks: fc.integer({ min: 0, max: 2 }),
     onCircuitOpen: fc.constantFrom(undefined, 'wait' as const, 'fallback' as const, 'end' as const),
     maxTurns: fc.integer({ min: 1, max: 12 }),
-    cuts: fc.array(fc.integer({ min: 0, max: 12 }), { maxLength: 3 }),
+    cuts: fc.uniqueArray(
+      fc.record({
+        at: fc.integer({ min: 0, max: 12 }),
+        by: fc.constantFrom('leave' as const, 'abort' as const),
+      }),
+      { maxLength: 3, selector: ({ at }) => at },
+    ),
   });
   const ends = new Set<string>();
   await fc.assert(
@@ -80,11 +87,13 @@ it('DESIGN 1 to 5: whatever vendors do and whenever runs are cut off, the log ke
       });
       await storage.create(made);
       let callsMade = 0;
-      let drain = new AbortController();
-      const cutAt = new Set(cuts);
+      let departure = new Departure();
+      const cutsLeft = new Map(cuts.map(({ at, by }) => [at, by]));
       const provider = new ScriptedProvider(() => {
         const number = callsMade++;
-        if (cutAt.delete(number)) drain.abort();
+        const cut = cutsLeft.get(number);
+        cutsLeft.delete(number);
+        if (cut) departure[cut]();
         return actsOf(calls[number % calls.length] ?? { kind: 'answers' }, number);
       });
       const lanes = createLanes(
@@ -111,8 +120,8 @@ it('DESIGN 1 to 5: whatever vendors do and whenever runs are cut off, the log ke
         observe: () => {},
       };
       for (let run = 0; run <= cuts.length; run++) {
-        drain = new AbortController();
-        await runConversation(parts, made.id, drain.signal);
+        departure = new Departure();
+        await runConversation(parts, made.id, departure);
       }
 
       const log = (await readLog(storage, made.id)).map(({ json }) => parseEvent(json));

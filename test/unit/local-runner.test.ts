@@ -6,10 +6,10 @@ function stage(maxActive: number) {
   const ends = new Map<string, () => void>();
   const placed: string[] = [];
   const runner = new LocalRunner({
-    run: (id, signal) =>
+    run: (id, { leaving }) =>
       new Promise<void>((resolve) => {
         ends.set(id, resolve);
-        signal.addEventListener('abort', () => resolve(), { once: true });
+        leaving.addEventListener('abort', () => resolve(), { once: true });
       }),
     onPlace: (id) => placed.push(id),
     onError: () => {},

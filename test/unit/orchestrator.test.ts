@@ -3,12 +3,15 @@ import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { parseEvent } from '../../src/conversation/events.ts';
 import type { Happening } from '../../src/conversation/happenings.ts';
+import type { Lane } from '../../src/conversation/lane.ts';
 import { LocalLive } from '../../src/conversation/live.ts';
 import { type OrchestratorParts, runConversation } from '../../src/conversation/orchestrator.ts';
 import { type GenerateRequest, ProviderError } from '../../src/conversation/provider.ts';
+import { Departure } from '../../src/conversation/run.ts';
 import { standardConditions } from '../../src/conversation/termination.ts';
 import { UNTRACED } from '../../src/conversation/tracer.ts';
 import { roundRobin } from '../../src/conversation/turns.ts';
+import { AppError } from '../../src/errors.ts';
 import { DIRECT_LANE } from '../../src/providers/resilience/direct.ts';
 import { createSanitiser } from '../../src/security/sanitise.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
@@ -31,7 +34,7 @@ async function stage(script: Script = distinct, extra: Parameters<typeof setting
   await storage.create(made);
   const provider = new ScriptedProvider(script);
   const happenings: Happening[] = [];
-  const drain = new AbortController();
+  const departure = new Departure();
   let attempts = 0;
   const parts: OrchestratorParts = {
     queue: storage,
@@ -57,9 +60,9 @@ async function stage(script: Script = distinct, extra: Parameters<typeof setting
     storage,
     provider,
     parts,
-    drain,
+    departure,
     happened: (type: Happening['type']) => happenings.filter((happening) => happening.type === type),
-    run: () => runConversation(parts, id, drain.signal),
+    run: () => runConversation(parts, id, departure),
     log: async () => (await readLog(storage, id)).map(({ json }) => parseEvent(json)),
     record: () => storage.get(id),
   };
@@ -165,8 +168,8 @@ describe('a conversation that runs to its end', () => {
   });
 
   it('is ended where a provider has lost its configuration', async () => {
-    const { parts, id, record, drain } = await stage();
-    await runConversation({ ...parts, findPlayer: () => undefined }, id, drain.signal);
+    const { parts, id, record, departure } = await stage();
+    await runConversation({ ...parts, findPlayer: () => undefined }, id, departure);
     expect(await record()).toMatchObject({
       ending: { reason: 'configuration_error', detail: 'embedded is not configured' },
     });
@@ -224,10 +227,10 @@ describe('a conversation that others meddle with', () => {
   });
 
   it('is ended by its time though the timer is early by the clock', async () => {
-    const { parts, id, drain, record, provider } = await stage(() => ['wait'], { timeoutSeconds: 60 });
+    const { parts, id, departure, record, provider } = await stage(() => ['wait'], { timeoutSeconds: 60 });
     let lag = 0;
     const slow = { ...parts, now: () => new Date(Date.now() - lag) };
-    const running = runConversation(slow, id, drain.signal);
+    const running = runConversation(slow, id, departure);
     await vi.waitFor(() => expect(provider.open).toBe(1));
     lag = 5;
     await advanceTo(60_000);
@@ -243,13 +246,13 @@ describe('a conversation that others meddle with', () => {
     expect((await record())?.ending?.reason).toBe('timeout');
   });
 
-  it('is left as it is when it is drained, before a call or in the middle of one', async () => {
-    const { run, provider, record, drain, happened } = await stage((request) =>
+  it('breaks off the call in flight when the run is aborted, and leaves the log as it is', async () => {
+    const { run, provider, record, departure, happened } = await stage((request) =>
       request.agent === 'Ben' ? [text('Well, '), 'wait'] : distinct(request),
     );
     const running = run();
     await vi.waitFor(() => expect(provider.requests).toHaveLength(2));
-    drain.abort();
+    departure.abort();
     await running;
     expect(await record()).toMatchObject({ status: 'running', turns: 1, lastSeq: 3 });
     expect(happened('attempt.abandoned')).toMatchObject([{ why: 'drained' }]);
@@ -267,9 +270,97 @@ describe('a conversation that others meddle with', () => {
   });
 
   it('is nothing to run where it is not there', async () => {
-    const { parts, drain, provider } = await stage();
-    await runConversation(parts, '01900000-0000-7000-8000-000000000000', drain.signal);
+    const { parts, departure, provider } = await stage();
+    await runConversation(parts, '01900000-0000-7000-8000-000000000000', departure);
     expect(provider.requests).toEqual([]);
+  });
+});
+
+describe('a conversation that its run is asked to leave', () => {
+  /** A stage on which the run is asked as the agent begins with what the script has. */
+  async function leftInCall(script: Script, extra: Parameters<typeof settings>[0] = {}) {
+    const scene = await stage((request) => {
+      scene.departure.leave();
+      return script(request);
+    }, extra);
+    return scene;
+  }
+
+  it('keeps the turn under way, although the storage is busy, and begins no other', async () => {
+    const { run, storage, provider, record, happened } = await leftInCall(distinct);
+    const append = vi.spyOn(storage, 'addMessage');
+    append.mockRejectedValueOnce(new AppError('overloaded', 'too busy'));
+    const running = run();
+    await vi.waitFor(() => expect(append).toHaveBeenCalledTimes(1));
+    await advanceTo(1000);
+    await running;
+    expect(provider.requests).toHaveLength(1);
+    expect(await record()).toMatchObject({ status: 'running', turns: 1, lastSeq: 3 });
+    expect(happened('turn.taken')).toHaveLength(1);
+    expect(happened('attempt.abandoned')).toEqual([]);
+  });
+
+  it('ends with the turn under way where that is its last', async () => {
+    const { run, record } = await leftInCall(distinct, { maxTurns: 1 });
+    await run();
+    expect(await record()).toMatchObject({ turns: 1, ending: { reason: 'max_turns' } });
+  });
+
+  it('waits for the call until it is aborted', async () => {
+    const { run, provider, record, departure, happened } = await leftInCall(() => [text('Well, '), 'wait']);
+    const running = run();
+    await vi.waitFor(() => expect(provider.open).toBe(1));
+    await advanceTo(10_000);
+    expect(provider.open).toBe(1);
+    departure.abort();
+    await running;
+    expect(await record()).toMatchObject({ status: 'running', lastSeq: 2 });
+    expect(happened('attempt.abandoned')).toMatchObject([{ why: 'drained' }]);
+  });
+
+  it('makes no second try of a turn', async () => {
+    const { run, parts, provider, record, happened } = await leftInCall(() => [
+      new ProviderError('server_error', 'boom'),
+    ]);
+    parts.retryDelayMs = () => 5000;
+    await run();
+    expect(provider.requests).toHaveLength(1);
+    expect(await record()).toMatchObject({ status: 'running', lastSeq: 2 });
+    expect(happened('attempt.failed')).toMatchObject([{ retryInMs: 5000 }]);
+  });
+
+  it('is left at once while it waits for the next try', async () => {
+    const { run, parts, provider, departure, record } = await stage(() => [
+      new ProviderError('server_error', 'boom'),
+    ]);
+    parts.retryDelayMs = () => 5000;
+    const slept = vi.spyOn(parts, 'sleep');
+    const running = run();
+    await vi.waitFor(() => expect(slept).toHaveBeenCalled());
+    departure.leave();
+    await running;
+    expect(provider.requests).toHaveLength(1);
+    expect((await record())?.lastSeq).toBe(2);
+  });
+
+  it('is left at once while it waits for its lane, and before its log is read', async () => {
+    const { run, parts, provider, departure, happened } = await stage();
+    const waits = Promise.withResolvers<void>();
+    const lane: Lane = {
+      ...DIRECT_LANE,
+      run: async (_attempt, { signal }) => {
+        waits.resolve();
+        return await delay(60_000, undefined as never, { signal });
+      },
+    };
+    parts.findPlayer = () => ({ provider, lane, price: undefined });
+    const running = run();
+    await waits.promise;
+    departure.leave();
+    await running;
+    await run();
+    expect(provider.requests).toEqual([]);
+    expect(happened('attempt.started')).toEqual([]);
   });
 });
 
@@ -280,7 +371,7 @@ describe('a conversation that is gone on with', () => {
     const log = await whole.log();
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 0, max: 5 }), async (turns) => {
-        const { id, parts, storage, drain, happened } = await stage(distinct, { maxTurns: 5 });
+        const { id, parts, storage, departure, happened } = await stage(distinct, { maxTurns: 5 });
         // The seed of an answer holds the id, so the copy has to have the same one.
         await storage.delete(id);
         await storage.create(conversation({ id: whole.id, settings: settings({ maxTurns: 5 }) }));
@@ -290,7 +381,7 @@ describe('a conversation that is gone on with', () => {
           const last = end?.type === 'conversation.terminated' ? end : undefined;
           await storage.addMessage(whole.id, event.seq - 1, last ? [event, last] : [event]);
         }
-        await runConversation(parts, whole.id, drain.signal);
+        await runConversation(parts, whole.id, departure);
         const copy = (await readLog(storage, whole.id)).map(({ json }) => parseEvent(json));
         const told = (events: typeof log) =>
           events.map((event) => (event.type === 'message' ? { ...event.message, metadata: {} } : event));
