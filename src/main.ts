@@ -6,7 +6,7 @@ import type { Tracing } from './observability/tracing.ts';
 
 const MINIMUM_NODE = 26;
 /** How long a shutdown may take before the process ends all the same, in milliseconds. */
-const SHUTDOWN_MS = 4500;
+const SHUTDOWN_MS = 4000;
 
 if (Number.parseInt(process.versions.node, 10) < MINIMUM_NODE) {
   console.error(
