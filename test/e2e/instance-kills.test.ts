@@ -95,13 +95,6 @@ it(`3.2, 3.3, 4.1: ${CONVERSATIONS} conversations outlive kill -9 of their insta
   );
   expect(moved.length).toBeGreaterThan(CONVERSATIONS / 10);
   expect(connections).toBeGreaterThan(WATCHERS);
-  // An instance without load takes over within 10 s; where all have to wait for their turn, so has that.
-  if (byOne.length > 0) {
-    expect(
-      percentile(
-        byOne.map(({ took }) => took),
-        0.95,
-      ),
-    ).toBeLessThan(60_000);
-  }
+  // Without load within 10 s; on a machine where all have to wait for their turn, so has that.
+  expect(percentile(times, 0.95)).toBeLessThan(60_000);
 });
