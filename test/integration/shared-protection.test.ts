@@ -46,9 +46,11 @@ function options(extra: Partial<LaneOptions> = {}): LaneOptions {
 const pass = () => Promise.resolve('said');
 const fail = () => Promise.reject(new ProviderError('server_error', 'no'));
 
-async function breakIt({ lane }: Instance): Promise<void> {
+/** Has it open; a short window may be over by the time that this is told. */
+async function breakIt({ lane, events }: Instance): Promise<void> {
+  const before = events.length;
   for (let count = 0; count < 2; count++) await lane.run(fail, options()).catch(() => undefined);
-  expect(lane.circuit()).toBe('open');
+  expect(events.slice(before)).toContain('open');
 }
 
 /** A vendor whose calls the test answers, and waits for. */
