@@ -7,6 +7,8 @@ import type { Tracing } from './observability/tracing.ts';
 const MINIMUM_NODE = 26;
 /** How long a shutdown may take before the process ends all the same, in milliseconds. */
 const SHUTDOWN_MS = 4000;
+/** How long whoever reads the log may take for its last lines, in milliseconds. */
+const LAST_LINES_MS = 500;
 
 if (Number.parseInt(process.versions.node, 10) < MINIMUM_NODE) {
   console.error(
@@ -54,14 +56,16 @@ async function serve(): Promise<void> {
     if (closing) return;
     closing = true;
     log.info({ signal }, 'server.stopping');
-    const finish = async (outcome: string): Promise<never> => {
-      clearTimeout(timer);
+    let isFinished = false;
+    const finish = (outcome: string): void => {
+      if (isFinished) return;
+      isFinished = true;
       log.info({ outcome }, 'server.stopped');
-      await output.flush();
-      process.exit(0);
+      setTimeout(() => process.exit(0), LAST_LINES_MS);
+      void output.flush().then(() => process.exit(0));
     };
-    const timer = setTimeout(
-      () => void finish('not everything had ended in time; the log has all that was acknowledged'),
+    setTimeout(
+      () => finish('not everything had ended in time; the log has all that was acknowledged'),
       SHUTDOWN_MS,
     );
     const close = async (): Promise<void> => {

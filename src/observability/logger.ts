@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { type Logger as PinoLogger, pino } from 'pino';
 
 /** Writes one JSON object a line: `timestamp, level, logger, event`, then what is particular to the event. */
@@ -47,13 +46,10 @@ export function createLogger(
   );
 }
 
-/** So long the last lines may wait for whoever reads them, in milliseconds. */
-const LAST_LINES_MS = 250;
-
 /**
  * Standard output, written in blocks: at most every 100 ms, at once when 8 KiB have gathered, and when
- * `flush` is called at the end, which is fulfilled when nothing is left to be written, or nobody reads it. Lines are
- * JSON, in a terminal text for people.
+ * `flush` is called at the end. Lines are JSON, in a terminal text for people. A flush is fulfilled when all lines
+ * are written in their order, or nobody can be told any more; where somebody takes none, it is never.
  */
 export async function standardOutput(
   isTerminal: boolean = process.stdout.isTTY,
@@ -63,14 +59,15 @@ export async function standardOutput(
   return {
     write: (line) => void destination.write(shown(line)),
     async flush() {
-      try {
-        destination.flush();
-        // What is written synchronously would overtake the block that is on its way.
-        await once(destination, 'drain', { signal: AbortSignal.timeout(LAST_LINES_MS) });
-        destination.flushSync();
-      } catch {
-        // Standard output is closed, or not read; there is nobody left to tell.
-      }
+      const block = (): Promise<void> =>
+        new Promise((resolve) => {
+          destination.once('drain', resolve).once('error', () => resolve());
+          destination.flush();
+        });
+      // Behind the one that is being written, which `flushSync` would overtake; where the reader has gone, that would
+      // try for ever.
+      await block();
+      await block();
     },
   };
 }

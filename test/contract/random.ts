@@ -119,7 +119,7 @@ export function describeRandomly(name: string, open: OpenStorage): void {
         }),
         { numRuns: 40 },
       );
-    }, 60_000);
+    });
   });
 }
 

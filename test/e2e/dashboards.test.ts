@@ -11,8 +11,8 @@ import { startTalk } from '../fixtures/talks.ts';
 import { answer, fault, hang, type Script, startVendor, unfinished } from '../fixtures/vendors.ts';
 import { watchEvents, watchSocket } from '../fixtures/watcher.ts';
 
-/** Within it, every panel has to have shown something. */
-const BOUND_MS = 50_000;
+/** Within it, every panel has to have shown something; a machine that has nothing else to do needs a tenth of it. */
+const BOUND_MS = 300_000;
 
 /** Every query of every panel and rule, by its place; of alerts, what they compare. */
 function allQueries(): Map<string, string> {
@@ -181,8 +181,7 @@ it('7: every panel, every rule and every alert has something to show for a serve
   expect(await unanswered(prometheus, new Map([['the storage is away', away]]))).toEqual([]);
 
   // And what fires says what it means: the key of one vendor was refused.
-  const alerts = await prometheus.firing();
-  expect(alerts.map(({ annotations }) => annotations['summary'])).toContain(
-    'local refuses us: authentication',
-  );
-}, 120_000);
+  const summaries = async (): Promise<(string | undefined)[]> =>
+    (await prometheus.firing()).map(({ annotations }) => annotations['summary']);
+  await expect.poll(summaries).toContain('local refuses us: authentication');
+});

@@ -78,7 +78,7 @@ it('2.3: a failure that is final ends the conversation only where no fallback is
 it('while the circuit is open the fallback speaks, and the others wait, go on, or end, as they were told', async () => {
   const { server, local } = await stage(
     { local: () => fault('server_error'), chatgpt: unlikeAnswers() },
-    { CIRCUIT_FAILURES: '1', RETRY_TRIES: '1' },
+    { CIRCUIT_FAILURES: '1', CIRCUIT_OPEN_SECONDS: '600', RETRY_TRIES: '1' },
   );
   const opening = await startTalk(server.url, { agents: [{ provider: 'local' }, BEN] });
   await (await watchSocket(server.url, opening.id)).closed;
@@ -90,7 +90,7 @@ it('while the circuit is open the fallback speaks, and the others wait, go on, o
     onCircuitOpen: 'end',
   });
   const waiting = await startTalk(server.url, { agents: [ADA, BEN], onCircuitOpen: 'wait' });
-  const late = await startTalk(server.url, { agents: [{ provider: 'local' }, BEN], timeoutSeconds: 30 });
+  const late = await startTalk(server.url, { agents: [{ provider: 'local' }, BEN], timeoutSeconds: 300 });
   const ends = await Promise.all(
     [falling, ending, late].map(async ({ id }) => {
       const watcher = await watchSocket(server.url, id);

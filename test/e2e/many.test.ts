@@ -41,9 +41,7 @@ async function round({ url }: ServerProcess, number: number): Promise<void> {
   );
 }
 
-it(`${CONVERSATIONS} conversations at once end whole, and leave nothing in memory`, {
-  timeout: 120_000,
-}, async () => {
+it(`${CONVERSATIONS} conversations at once end whole, and leave nothing in memory`, async () => {
   const server = await startServer(WITH_INSPECTOR);
   await round(server, 0);
   await round(server, 1);

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
+import { freePort } from '../fixtures/ports.ts';
 import { bareEnvironment, temporaryFolder } from '../fixtures/server.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
@@ -10,14 +10,6 @@ const ROOT = new URL('../../', import.meta.url).pathname;
 const LINES = [...readFileSync(`${ROOT}README.md`, 'utf8').matchAll(/```sh\n([\s\S]*?)```/g)].map(
   ([, line]) => line?.trim() ?? '',
 );
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  return typeof address === 'object' && address ? address.port : 0;
-}
 
 function lineWith(text: string): string {
   const line = LINES.find((candidate) => candidate.includes(text));

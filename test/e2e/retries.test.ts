@@ -22,6 +22,7 @@ async function stage(script: Script): Promise<{ server: ServerProcess; vendor: V
     LOCAL_MODEL: 'm',
     RETRY_TRIES: '5',
     RETRY_FIRST_DELAY_MS: '1',
+    CIRCUIT_OPEN_SECONDS: '600',
   });
   return { server, vendor };
 }
@@ -106,7 +107,7 @@ it('2.3: an open circuit that would outlast the conversation ends it with circui
   const { server } = await stage(fault('server_error'));
   const first = await startTalk(server.url, { agents: AGENTS });
   await (await watchSocket(server.url, first.id)).closed;
-  const { id } = await startTalk(server.url, { agents: AGENTS, timeoutSeconds: 5 });
+  const { id } = await startTalk(server.url, { agents: AGENTS, timeoutSeconds: 300 });
   const watcher = await watchSocket(server.url, id);
   await watcher.closed;
   expect(watcher.frames.at(-1)).toMatchObject({ type: 'conversation.terminated', reason: 'circuit_open' });

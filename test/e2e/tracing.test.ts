@@ -4,7 +4,9 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Collector, type ReceivedSpan, startCollector } from '../fixtures/collector.ts';
+import { freePort } from '../fixtures/ports.ts';
 import { startServer, temporaryFolder } from '../fixtures/server.ts';
+import { type SteppedVendor, startSteppedVendor } from '../fixtures/stepped-vendor.ts';
 import { readLog, startTalk } from '../fixtures/talks.ts';
 import { answer, fault, type Script, startVendor } from '../fixtures/vendors.ts';
 import { watchSocket } from '../fixtures/watcher.ts';
@@ -61,6 +63,16 @@ function only(spans: readonly ReceivedSpan[]): ReceivedSpan {
   return span;
 }
 
+/** A conversation of these goes on when the vendor does. */
+const HELD = [{ provider: 'embedded' }, { provider: 'local' }];
+
+/** Answers the next call. */
+async function say(vendor: SteppedVendor, text: string): Promise<void> {
+  const call = await vendor.nextCall();
+  await call.say(text);
+  call.finish();
+}
+
 const childrenOf = (spans: readonly ReceivedSpan[], parent: ReceivedSpan): ReceivedSpan[] =>
   spans.filter(({ parentId }) => parentId === parent.id);
 
@@ -90,14 +102,19 @@ describe.each([
       maxTurns: 5,
     });
     expect(await (await watchSocket(server.url, id)).closed).toBe(1000);
-    await collector.until(
-      () =>
-        named(collector.spans, 'conversation.end').length > 0 &&
-        collector.histograms().filter(({ name }) => name === 'gen_ai.client.operation.duration').length === 6,
-    );
     await fetch(`${server.url}/livez`);
     await fetch(`${server.url}/conversations?q=${encodeURIComponent(keyOf('claude'))}`);
     const [created] = await readLog(server.url, id);
+    const exported = (metric: string) => collector.histograms().filter(({ name }) => name === metric).length;
+    // All of it before the shutdown, which waits for a busy collector no longer than it may.
+    await collector.until(
+      () =>
+        named(collector.spans, 'conversation.end').length > 0 &&
+        named(collector.spans, 'POST').length === 6 &&
+        named(collector.spans, 'GET /conversations').length > 0 &&
+        exported('gen_ai.client.operation.duration') === 6 &&
+        exported('gen_ai.client.token.usage') === 10,
+    );
     expect(await server.stop()).toBe(0);
 
     const { spans } = collector;
@@ -237,20 +254,21 @@ describe.each([
 describe('the trace of a conversation', () => {
   it('goes on after kill -9 and a restart, with a span that says so', async () => {
     const collector = await startCollector();
-    const environment = {
-      ...exporting(collector),
-      DATA_DIR: temporaryFolder(),
-      EMBEDDED_TOKEN_DELAY_MS: '5',
-    };
+    const vendor = await startSteppedVendor();
+    onTestFinished(() => vendor[Symbol.asyncDispose]());
+    const environment = { ...exporting(collector), ...vendor.environment, DATA_DIR: temporaryFolder() };
     const first = await startServer(environment);
     const incoming = '0af7651916cd43dd8448eb211c80319c';
     const response = await fetch(`${first.url}/conversations`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', traceparent: `00-${incoming}-b7ad6b7169203331-01` },
-      body: JSON.stringify({ topic: 'Tea', maxTurns: 12 }),
+      body: JSON.stringify({ topic: 'Tea', agents: HELD, maxTurns: 5 }),
     });
     const { id } = (await response.json()) as { id: string };
-    await collector.until(() => named(collector.spans, /^invoke_agent/).length >= 2);
+    await say(vendor, 'Tea is a leaf.');
+    await collector.until(() => named(collector.spans, /^invoke_agent/).length >= 3);
+    // In the middle of its fourth turn.
+    await vendor.nextCall();
     await first.stop('SIGKILL');
     const root = only(named(collector.spans, 'conversation.start'));
     expect(root.traceId).toBe(incoming);
@@ -258,6 +276,7 @@ describe('the trace of a conversation', () => {
 
     const second = await startServer(environment);
     const ended = second.logged(({ event }) => event === 'conversation.ended');
+    await say(vendor, 'Coffee is a bean.');
     await collector.until(() => named(collector.spans, 'conversation.end').length > 0);
     expect(await ended).toMatchObject({ conversation_id: id, trace_id: incoming, span_id: root.id });
     expect(await second.stop()).toBe(0);
@@ -267,23 +286,26 @@ describe('the trace of a conversation', () => {
     expect(turns.length).toBeGreaterThan(1);
     for (const turn of turns) expect(turn).toMatchObject({ traceId: incoming, parentId: root.id });
     // The embedded pair is called within the process.
-    expect(named(later, /^chat/)[0]).toMatchObject({
-      kind: 'internal',
+    expect(only(named(later, /^chat/).filter(({ kind }) => kind === 'internal'))).toMatchObject({
       attributes: { 'gen_ai.system': 'embedded', 'gen_ai.request.model': expect.any(String) as string },
     });
   });
 
   it('begins where a conversation was made without one', async () => {
     const collector = await startCollector();
-    const environment = { DATA_DIR: temporaryFolder(), EMBEDDED_TOKEN_DELAY_MS: '5' };
+    const vendor = await startSteppedVendor();
+    onTestFinished(() => vendor[Symbol.asyncDispose]());
+    const environment = { ...vendor.environment, DATA_DIR: temporaryFolder() };
     const first = await startServer(environment);
-    const { id } = await startTalk(first.url, { maxTurns: 4 });
+    const { id } = await startTalk(first.url, { agents: HELD, maxTurns: 2 });
     await first.logged(({ event }) => event === 'turn.taken');
+    await vendor.nextCall();
+    const [created] = await readLog(first.url, id);
     await first.stop('SIGKILL');
-    const [created] = await logIn(environment, id);
     expect(created).not.toHaveProperty('traceparent');
 
     const second = await startServer({ ...environment, ...exporting(collector) });
+    await say(vendor, 'Coffee is a bean.');
     await collector.until(() => named(collector.spans, 'conversation.end').length > 0);
     await second.stop();
     const talk = collector.spans.filter(({ attributes }) => attributes['gen_ai.conversation.id'] === id);
@@ -364,14 +386,12 @@ describe('texts that somebody opted in to', () => {
 
 describe('a collector that is dead changes nothing', () => {
   it.each(['nobody listens', 'it hangs'])('when %s', async (how) => {
-    const sink = createServer(() => {});
-    sink.listen(0, '127.0.0.1');
-    await once(sink, 'listening');
-    const address = sink.address();
-    const port = typeof address === 'object' ? address?.port : 0;
-    const hangs = how === 'it hangs';
-    if (hangs) onTestFinished(() => void sink.close());
-    else sink.close();
+    const port = await freePort();
+    if (how === 'it hangs') {
+      const sink = createServer(() => {}).listen(port, '127.0.0.1');
+      await once(sink, 'listening');
+      onTestFinished(() => void sink.close());
+    }
     const server = await startServer({
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${port}`,
       OTEL_BSP_SCHEDULE_DELAY: '10',
@@ -427,11 +447,3 @@ describe('OpenTelemetry is loaded', () => {
     expect(await loaded(exporting(collector))).toContain('@opentelemetry/sdk-node');
   });
 });
-
-/** The log as a server without tracing tells it, which ends before the conversation goes on. */
-async function logIn(environment: Record<string, string>, id: string): ReturnType<typeof readLog> {
-  const server = await startServer({ ...environment, EMBEDDED_TOKEN_DELAY_MS: '60000' });
-  const log = await readLog(server.url, id);
-  await server.stop('SIGKILL');
-  return log;
-}

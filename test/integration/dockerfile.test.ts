@@ -13,7 +13,8 @@ import {
 import { basename, join } from 'node:path';
 import { validate } from 'dockerfile-utils';
 import { expect, it, onTestFinished } from 'vitest';
-import { freePort, NOBODY } from '../fixtures/balancer.ts';
+import { NOBODY } from '../fixtures/balancer.ts';
+import { freePort } from '../fixtures/ports.ts';
 import { temporaryFolder } from '../fixtures/server.ts';
 import { readLog, startTalk } from '../fixtures/talks.ts';
 import { watchSocket } from '../fixtures/watcher.ts';
@@ -139,4 +140,4 @@ it('6: the steps of the Dockerfile, by hand: the server runs without rights, is 
   }
   server.kill('SIGTERM');
   expect(await ended).toEqual([0, null]);
-}, 240_000);
+});

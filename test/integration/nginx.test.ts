@@ -7,6 +7,7 @@ import { createClient } from '../../src/client/client.ts';
 import { startBalancer } from '../fixtures/balancer.ts';
 import { follow } from '../fixtures/follower.ts';
 import { type Call, call } from '../fixtures/http.ts';
+import { freePort } from '../fixtures/ports.ts';
 import { type ServerProcess, startServer, temporaryFolder } from '../fixtures/server.ts';
 import { startSteppedVendor } from '../fixtures/stepped-vendor.ts';
 import { readLog, startTalk, turnsOf } from '../fixtures/talks.ts';
@@ -68,8 +69,10 @@ it.each(TRANSPORTS)(
 
 it('no request fails while all instances are restarted, one after the other, and none is done twice', async () => {
   const folders = [temporaryFolder(), temporaryFolder()];
-  const servers = await Promise.all(folders.map((DATA_DIR) => startServer({ DATA_DIR })));
-  const ports = servers.map(({ port }) => port) as [number, number];
+  const ports = [await freePort(), await freePort()] as const;
+  const servers = await Promise.all(
+    folders.map((DATA_DIR, index) => startServer({ DATA_DIR, PORT: String(ports[index]) })),
+  );
   const balancer = await startBalancer([ports[0], ports[1], ports[1]]);
 
   const created: string[] = [];
@@ -110,7 +113,7 @@ it('no request fails while all instances are restarted, one after the other, and
   // It really happened: something was sent to one instance and answered by another.
   const lines = await balancer.stop();
   expect(lines.filter(({ instance }) => instance.includes(', ')).length).toBeGreaterThan(0);
-}, 60_000);
+});
 
 async function idsOf(url: string): Promise<string[]> {
   const client = createClient({ baseUrl: url });

@@ -253,7 +253,9 @@ describe.each(SHARED_REDISES)('on $on, watched on another instance than it runs 
     const again = attemptAt(1, 'a-2');
     here.live.started(id, again);
     here.live.said(id, again, 'To be heard');
-    for (const { publisher } of [here, there]) await publisher.ping();
+    await here.publisher.ping();
+    // Behind all that was published before, on the connection on which it is heard.
+    await there.subscriber.ping();
     run.stop();
     const second = new Watching(there, id);
     await second.heard('a-2', again.text);
@@ -398,6 +400,8 @@ it.each(SHARED_REDISES)(
       here.live.said(id, attempt, `This is turn ${turn},`);
       if (turn % 3 > 0) for (const one of all) await one.heard(attempt.id, attempt.text);
       if (turn % 2 === 0) {
+        // Whoever doesn't listen again yet can't be cut off.
+        while ((await instances.listeners(id)) < 2);
         const lost = [here, there].map(({ subscriber }) => once(subscriber, 'close'));
         await instances.cutListeners();
         await Promise.all(lost);

@@ -24,9 +24,11 @@ const fail = () => Promise.reject(new ProviderError('server_error', 'no'));
 const opensOf = ({ events }: ProtectedLane): number => events.filter((event) => event === 'open').length;
 const times = (count: number, event: string): string[] => Array<string>(count).fill(event);
 
-async function breakIt({ lane }: ProtectedLane): Promise<void> {
+/** Has it open; a short window may be over by the time that this is told. */
+async function breakIt({ lane, events }: ProtectedLane): Promise<void> {
+  const before = events.length;
   for (let count = 0; count < 2; count++) await lane.run(fail, laneOptions()).catch(() => undefined);
-  expect(lane.circuit()).toBe('open');
+  expect(events.slice(before)).toContain('open');
 }
 
 describe.each(PLACES)('circuits on %s', (_, start) => {

@@ -199,7 +199,8 @@ describe('removing', () => {
     reader.prepare('SELECT count(*) FROM events').get();
     const before = performance.now();
     expect(await storage.delete(id)).toBe(true);
-    expect(performance.now() - before).toBeLessThan(2500);
+    // So long SQLite itself waits for others.
+    expect(performance.now() - before).toBeLessThan(5000);
     reader.close();
     const other = conversation();
     await storage.create(other);
