@@ -1,6 +1,3 @@
-import { execFile } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { createJournal } from '../../src/observability/journal.ts';
 import { createLogger } from '../../src/observability/logger.ts';
@@ -102,12 +99,5 @@ describe('7: the journal', () => {
       for (const happening of HAPPENINGS) journal(happening);
     });
     expect(lines.join('')).not.toContain('what was said');
-  });
-
-  it('is not overtaken by a later one as the process ends', async () => {
-    const program = fileURLToPath(new URL('../fixtures/last-lines.ts', import.meta.url));
-    const env = { ...process.env, UV_THREADPOOL_SIZE: '1' };
-    const { stdout } = await promisify(execFile)(process.execPath, [program], { env });
-    expect(stdout.split('\n').map((line) => line.slice(0, 5))).toEqual(['first', 'last', '']);
   });
 });
