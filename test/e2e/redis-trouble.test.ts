@@ -150,7 +150,7 @@ async function expectAllToEnd(url: string, talks: readonly { id: string }[]): Pr
   const client = createClient({ baseUrl: url });
   for (const { id } of talks) {
     await expect
-      .poll(() => client.getConversation(id), { timeout: 60_000, interval: 200 })
+      .poll(() => client.getConversation(id), { interval: 200 })
       .toMatchObject({ status: 'terminated' });
     expectWhole(await readLog(url, id));
   }

@@ -58,7 +58,7 @@ async function load(
   return { sent, failed };
 }
 
-it('6: a rolling restart fails no request, and delays no conversation', { timeout: 120_000 }, async () => {
+it('6: a rolling restart fails no request, and delays no conversation', async () => {
   const redis = await redisOfTest();
   const environment = { REDIS_URL: redis.url, EMBEDDED_TOKEN_DELAY_MS: String(TOKEN_DELAY_MS) };
   const instances = await startFleet(redis.url, 3, () => environment);

@@ -1,17 +1,14 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { LocalLive } from '../../src/conversation/live.ts';
-import { type OrchestratorParts, runConversation } from '../../src/conversation/orchestrator.ts';
+import { runConversation } from '../../src/conversation/orchestrator.ts';
 import { type Provider, ProviderError } from '../../src/conversation/provider.ts';
 import { retryDelayMs } from '../../src/conversation/retry.ts';
 import { Departure } from '../../src/conversation/run.ts';
-import { standardConditions } from '../../src/conversation/termination.ts';
-import { UNTRACED } from '../../src/conversation/tracer.ts';
-import { roundRobin } from '../../src/conversation/turns.ts';
 import { createLanes } from '../../src/providers/resilience/lanes.ts';
 import { DEFAULT_LANE_SETTINGS } from '../../src/providers/resilience/settings.ts';
-import { createSanitiser } from '../../src/security/sanitise.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { agent, conversation, START, settings } from '../fixtures/conversations.ts';
+import { orchestratorParts } from '../fixtures/orchestrator-parts.ts';
 import { finish, text } from '../fixtures/providers.ts';
 
 const CONVERSATIONS = 100;
@@ -59,24 +56,13 @@ it('a vendor that is away for 90 s is waited for: one probe a window, and everyb
   const provider = new FailingVendor();
   const states: string[] = [];
   const lanes = createLanes(() => DEFAULT_LANE_SETTINGS, { onChange: ({ to }) => states.push(to) });
-  let attempts = 0;
-  const parts: OrchestratorParts = {
+  const parts = orchestratorParts({
     queue: storage,
     live,
     findPlayer: (id, model) => ({ provider, lane: lanes.lane(id, model), price: undefined }),
-    dailyBudget: undefined,
-    tracer: UNTRACED,
     retryDelayMs: (error, tries) => retryDelayMs(error, tries, Math.random),
     sleep: pause,
-    nextSpeaker: roundRobin,
-    conditions: standardConditions,
-    createSanitiser,
-    maxMessageLength: 1000,
-    now: () => new Date(),
-    elapsed: () => performance.now(),
-    nameAttempt: () => `a-${attempts++}`,
-    observe: () => {},
-  };
+  });
   const agents = ['Ada', 'Ben'].map((name) => agent(name, { provider: 'down', model: 'm' }));
   const made = Array.from({ length: CONVERSATIONS }, () =>
     conversation({ settings: settings({ agents, maxTurns: TURNS }), createdAt: START }),

@@ -1,20 +1,16 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
-import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { AttemptUnderWay } from '../../src/conversation/live.ts';
 import { runConversation } from '../../src/conversation/orchestrator.ts';
 import { Departure } from '../../src/conversation/run.ts';
-import { standardConditions } from '../../src/conversation/termination.ts';
-import { UNTRACED } from '../../src/conversation/tracer.ts';
-import { roundRobin } from '../../src/conversation/turns.ts';
 import { DIRECT_LANE } from '../../src/providers/resilience/direct.ts';
-import { createSanitiser } from '../../src/security/sanitise.ts';
 import { ENDED_BY_USER, ended, reply } from '../fixtures/conversations.ts';
 import { SHARED_REDISES } from '../fixtures/fleet.ts';
 import { Follower } from '../fixtures/follower.ts';
 import { attemptAt, type Instance, Instances, Watching } from '../fixtures/instances.ts';
+import { orchestratorParts } from '../fixtures/orchestrator-parts.ts';
 import { type Act, ScriptedProvider, text } from '../fixtures/providers.ts';
 
 /** Begins to run a conversation, as far as the live side is told. */
@@ -46,23 +42,13 @@ function run(instance: Instance, id: string, script: () => readonly Act[] | stri
   const departure = new Departure();
   onTestFinished(() => departure.abort());
   const done = runConversation(
-    {
+    orchestratorParts({
       queue: instance.queue,
       live: instance.live,
       findPlayer: () => ({ provider, lane: DIRECT_LANE, price: undefined }),
-      dailyBudget: undefined,
-      tracer: UNTRACED,
-      retryDelayMs: () => undefined,
-      sleep: (milliseconds, signal) => delay(milliseconds, undefined, { signal }),
-      nextSpeaker: roundRobin,
-      conditions: standardConditions,
-      createSanitiser,
-      maxMessageLength: 1000,
       now: () => new Date('2026-01-31T12:00:01.000Z'),
-      elapsed: () => performance.now(),
       nameAttempt: () => `${instance.origin}-${attempts++}`,
-      observe: () => {},
-    },
+    }),
     id,
     departure,
   );

@@ -1,21 +1,17 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { expect, it, vi } from 'vitest';
 import { parseEvent } from '../../src/conversation/events.ts';
 import { LocalLive } from '../../src/conversation/live.ts';
-import { type OrchestratorParts, runConversation } from '../../src/conversation/orchestrator.ts';
+import { runConversation } from '../../src/conversation/orchestrator.ts';
 import { PROVIDER_FAILURES, ProviderError, type ProviderFailure } from '../../src/conversation/provider.ts';
 import { retryDelayMs } from '../../src/conversation/retry.ts';
 import { Departure } from '../../src/conversation/run.ts';
 import { fold } from '../../src/conversation/state.ts';
-import { standardConditions } from '../../src/conversation/termination.ts';
-import { UNTRACED } from '../../src/conversation/tracer.ts';
-import { roundRobin } from '../../src/conversation/turns.ts';
 import { createLanes } from '../../src/providers/resilience/lanes.ts';
 import { DEFAULT_LANE_SETTINGS } from '../../src/providers/resilience/settings.ts';
-import { createSanitiser } from '../../src/security/sanitise.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { agent, conversation, readLog, settings } from '../fixtures/conversations.ts';
+import { orchestratorParts } from '../fixtures/orchestrator-parts.ts';
 import { type Act, finish, ScriptedProvider, text } from '../fixtures/providers.ts';
 
 /** What one call does: an answer, a failure before or after some text, too little, or silence. */
@@ -100,25 +96,13 @@ it('DESIGN 1 to 5: whatever vendors do and whenever runs are cut off, the log ke
         () => ({ ...DEFAULT_LANE_SETTINGS, firstTokenMs: 5, circuit: { failures: 2, openMs: 2 } }),
         { onChange: () => {} },
       );
-      let attempts = 0;
-      const parts: OrchestratorParts = {
+      const parts = orchestratorParts({
         queue: storage,
         live,
         findPlayer: (id, model) => ({ provider, lane: lanes.lane(id, model), price: undefined }),
-        dailyBudget: undefined,
-        tracer: UNTRACED,
         retryDelayMs: (error, tries) =>
           retryDelayMs(error, tries, Math.random, { tries: 3, firstDelayMs: 1 }),
-        sleep: (milliseconds, signal) => delay(milliseconds, undefined, { signal }),
-        nextSpeaker: roundRobin,
-        conditions: standardConditions,
-        createSanitiser,
-        maxMessageLength: 1000,
-        now: () => new Date(),
-        elapsed: () => performance.now(),
-        nameAttempt: () => `a-${attempts++}`,
-        observe: () => {},
-      };
+      });
       for (let run = 0; run <= cuts.length; run++) {
         departure = new Departure();
         await runConversation(parts, made.id, departure);

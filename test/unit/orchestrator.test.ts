@@ -5,17 +5,14 @@ import { parseEvent } from '../../src/conversation/events.ts';
 import type { Happening } from '../../src/conversation/happenings.ts';
 import type { Lane } from '../../src/conversation/lane.ts';
 import { LocalLive } from '../../src/conversation/live.ts';
-import { type OrchestratorParts, runConversation } from '../../src/conversation/orchestrator.ts';
+import { runConversation } from '../../src/conversation/orchestrator.ts';
 import { type GenerateRequest, ProviderError } from '../../src/conversation/provider.ts';
 import { Departure } from '../../src/conversation/run.ts';
-import { standardConditions } from '../../src/conversation/termination.ts';
-import { UNTRACED } from '../../src/conversation/tracer.ts';
-import { roundRobin } from '../../src/conversation/turns.ts';
 import { AppError } from '../../src/errors.ts';
 import { DIRECT_LANE } from '../../src/providers/resilience/direct.ts';
-import { createSanitiser } from '../../src/security/sanitise.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { conversation, ENDED_BY_USER, readLog, reply, START, settings } from '../fixtures/conversations.ts';
+import { orchestratorParts } from '../fixtures/orchestrator-parts.ts';
 import { type Act, finish, ScriptedProvider, text } from '../fixtures/providers.ts';
 
 type Script = (request: GenerateRequest) => readonly Act[] | string;
@@ -35,24 +32,13 @@ async function stage(script: Script = distinct, extra: Parameters<typeof setting
   const provider = new ScriptedProvider(script);
   const happenings: Happening[] = [];
   const departure = new Departure();
-  let attempts = 0;
-  const parts: OrchestratorParts = {
+  const parts = orchestratorParts({
     queue: storage,
     live,
     findPlayer: () => ({ provider, lane: DIRECT_LANE, price: undefined }),
-    dailyBudget: undefined,
-    retryDelayMs: () => undefined,
-    sleep: (milliseconds, signal) => delay(milliseconds, undefined, { signal }),
-    nextSpeaker: roundRobin,
-    conditions: standardConditions,
-    createSanitiser,
-    maxMessageLength: 1000,
-    now: () => new Date(),
     elapsed: () => Date.now(),
-    nameAttempt: () => `a-${attempts++}`,
     observe: (happening) => happenings.push(happening),
-    tracer: UNTRACED,
-  };
+  });
   const { id } = made;
   return {
     id,
