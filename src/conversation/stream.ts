@@ -67,8 +67,8 @@ class Reader {
   readonly #sink: StreamSink;
   readonly #signal: AbortSignal;
   #seq: number;
-  /** When that event was appended, in milliseconds since 1970; undefined where this connection hasn't had it. */
-  #at: number | undefined;
+  /** That event's frame as JSON text; undefined where this connection hasn't had it. */
+  #last: string | undefined;
   /** Behind that event, inside which attempt the reader is, and how much of it was had. */
   #attempt: string | undefined;
   #offset: number;
@@ -145,9 +145,9 @@ class Reader {
 
   /** Whether the last event that this connection has had is still the one in the log. */
   async #stands(): Promise<boolean> {
-    if (this.#at === undefined) return true;
-    const [last] = await this.#queue.readOn(this.#id, this.#seq - 1, 1);
-    return last?.seq === this.#seq && timeOf(last.json) === this.#at;
+    if (this.#last === undefined) return true;
+    const [entry] = await this.#queue.readOn(this.#id, this.#seq - 1, 1);
+    return entry !== undefined && eventFrame(this.#id, entry).json === this.#last;
   }
 
   #finish(end: StreamEnd | 'behind'): void {
@@ -237,7 +237,7 @@ class Reader {
     if (this.#torn && frame.type === 'message') this.#sendRest(frame);
     this.#send(frame);
     this.#seq = frame.afterSeq + 1;
-    this.#at = timeOf(frame.json);
+    this.#last = frame.json;
     this.#attempt = undefined;
     this.#heard = undefined;
     this.#torn = false;
@@ -267,9 +267,4 @@ class Reader {
     this.#heard = attempt;
     this.#offset = to;
   }
-}
-
-/** When an event was appended, in milliseconds since 1970. */
-function timeOf(json: string): number {
-  return Date.parse(/"at":"([^"]*)"/.exec(json)?.[1] ?? '');
 }
