@@ -15,20 +15,23 @@ const LEAST_RETRY_MS = 50;
 /** What was decided here, and when, in milliseconds since 1970. */
 type Told = { state: 'open'; at: number; openMs: number } | { state: 'closed'; at: number };
 
+interface CircuitParts {
+  client: RedisClient;
+  origin: string;
+  name: string;
+  channel: string;
+  /** The names of all circuits that are open, each by when it is forgotten. */
+  namesKey: string;
+  longestProbeMs: number;
+  hear: (news: CircuitNews) => void;
+  /** Told with each answer of Redis, and each that didn't come. */
+  onAnswer: (isAnswered: boolean) => void;
+  onLeave: () => void;
+}
+
 /** One circuit that the instances on a Redis share; see RedisProtection. */
 export class RedisCircuit implements SharedCircuit {
-  readonly #parts: {
-    client: RedisClient;
-    origin: string;
-    name: string;
-    channel: string;
-    /** The names of all circuits that are open, each by when it is forgotten. */
-    namesKey: string;
-    longestProbeMs: number;
-    hear: (news: CircuitNews) => void;
-    onAnswer: (isAnswered: boolean) => void;
-    onLeave: () => void;
-  };
+  readonly #parts: CircuitParts;
   readonly #openKey: string;
   readonly #probeKey: string;
   /** What was decided here and nowhere else since. */
@@ -40,23 +43,7 @@ export class RedisCircuit implements SharedCircuit {
   #news = 0;
   #claimedUntil = 0;
 
-  constructor({
-    prefix,
-    ...parts
-  }: {
-    client: RedisClient;
-    prefix: string;
-    origin: string;
-    name: string;
-    channel: string;
-    /** The names of all circuits that are open, each by when it is forgotten. */
-    namesKey: string;
-    longestProbeMs: number;
-    hear: (news: CircuitNews) => void;
-    /** Told with each answer of Redis, and each that didn't come. */
-    onAnswer: (isAnswered: boolean) => void;
-    onLeave: () => void;
-  }) {
+  constructor({ prefix, ...parts }: CircuitParts & { prefix: string }) {
     this.#parts = parts;
     // What stands in braces puts both on one node; a model's name may have braces of its own.
     const place = `{${prefix}:circuit:${encodeURIComponent(parts.name)}}`;
