@@ -27,7 +27,7 @@ const { keepHeapSmall } = await import('./memory.ts');
 const { ConfigurationError, openTelemetryVariables, readConfig, secretsOf } = await import('./config.ts');
 const { createMasker } = await import('./security/secrets.ts');
 const { standardOutput } = await import('./observability/logger.ts');
-const { StorageError } = await import('./storage/sqlite/database.ts');
+const { StorageError } = await import('./storage/storage-error.ts');
 
 try {
   await serve();

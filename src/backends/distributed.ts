@@ -6,7 +6,7 @@ import { RedisDailyBudget } from '../storage/redis/daily-budget.ts';
 import { PLATFORM_PREFIX as PREFIX } from '../storage/redis/keys.ts';
 import { publisherOf } from '../storage/redis/publisher.ts';
 import { openRedisStorage } from '../storage/redis/storage.ts';
-import { StorageError } from '../storage/sqlite/database.ts';
+import { StorageError } from '../storage/storage-error.ts';
 import type { Backend } from './backend.ts';
 import { type ProtectionHooks, RedisProtection } from './redis-protection.ts';
 

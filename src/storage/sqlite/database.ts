@@ -1,11 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { caseless } from '../../conversation/caseless.ts';
-
-/** The storage can't be used as it is. The message is one line that says what is wrong and what to do. */
-export class StorageError extends Error {
-  override readonly name = 'StorageError';
-}
+import { StorageError } from '../storage-error.ts';
 
 /** In the folder that one process holds. */
 export const DATABASE_FILE = 'conversations.sqlite';

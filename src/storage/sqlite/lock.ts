@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import Database from 'better-sqlite3';
-import { StorageError } from './database.ts';
+import { StorageError } from '../storage-error.ts';
 
 /**
  * Takes a folder for this process alone. The lock is one that the operating system holds for the process
