@@ -1,4 +1,4 @@
-import { COURTESIES, FILLERS, POLITE_WORDS, TURNS } from './courtesy-words.ts';
+import { COURTESY_WORDS } from './courtesy-words.ts';
 
 /**
  * Which replies are courtesy alone: thanks, praise, agreement and farewell in English, German, French and
@@ -51,15 +51,15 @@ export function courtesyIn(content: string, talk: Talk, known: readonly string[]
   const unlisted: string[] = [];
   let hearty = false;
   let words = 0;
-  for (const [token] of text.matchAll(TOKEN)) {
+  for (const token of text.match(TOKEN) ?? []) {
     const word = withoutApostrophes(token);
     words++;
-    if (FILLERS.has(word)) continue;
-    if (TURNS.has(word)) return undefined;
-    const isCourtesy = COURTESIES.has(word);
-    if (isCourtesy || POLITE_WORDS.has(word)) listed.push(word);
+    const kind = COURTESY_WORDS.get(word);
+    if (kind === 'filler') continue;
+    if (kind === 'turn') return undefined;
+    if (kind) listed.push(word);
     else if (!known.includes(word)) unlisted.push(word);
-    hearty ||= isCourtesy;
+    hearty ||= kind === 'courtesy';
     if (unlisted.length > MOST_NEW_WORDS + MOST_NAME_WORDS) return undefined;
   }
   const names = unlisted.length > 0 ? new Set(talk.names.flatMap(wordsOf)) : undefined;
@@ -87,7 +87,7 @@ function beginsAWordOf(text: string, word: string): boolean {
 }
 
 function wordsOf(text: string): string[] {
-  return Array.from(text.toLowerCase().matchAll(TOKEN), ([token]) => withoutApostrophes(token));
+  return (text.toLowerCase().match(TOKEN) ?? []).map(withoutApostrophes);
 }
 
 function withoutApostrophes(token: string): string {

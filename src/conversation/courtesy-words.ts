@@ -1,9 +1,12 @@
-/** Word lists by language, in lower case and without apostrophes; courtesies.ts says what they are for. */
-const words = (lists: Record<string, string>): ReadonlySet<string> =>
-  new Set(Object.values(lists).flatMap((list) => list.split(/\s+/)));
+/** What a word does in a courtesy; courtesies.ts says what that is for. */
+export type CourtesyWord = 'turn' | 'courtesy' | 'filler' | 'polite';
+
+/** Word lists by language, in lower case and without apostrophes. */
+const words = (lists: Record<string, string>): readonly string[] =>
+  Object.values(lists).flatMap((list) => list.split(/\s+/));
 
 /** Words that turn a courtesy into an objection or a reason. */
-export const TURNS = words({
+const TURNS = words({
   english: 'but however although though because since unless except instead disagree wrong',
   german: 'aber jedoch obwohl weil sondern falsch',
   french: 'mais cependant parce car sauf faux',
@@ -11,7 +14,7 @@ export const TURNS = words({
 });
 
 /** Thanks and their answers, agreement, farewell. */
-export const COURTESIES = words({
+const COURTESIES = words({
   english: `thank thanks thankful thankyou thx grateful gratitude appreciate appreciated appreciation welcome
     pleasure likewise honored honoured agree agreed agreement absolutely exactly indeed definitely totally
     precisely certainly concur point goodbye bye byebye farewell cheers goodnight care cya ciao ttyl admire
@@ -31,7 +34,7 @@ export const COURTESIES = words({
 });
 
 /** Words that say nothing by themselves, whatever the topic. */
-export const FILLERS = words({
+const FILLERS = words({
   english: `i im ive id ill you youre youve your yours me my mine we were weve our us it its that thats this these
     the a an is was are be been being am to of for in on with and so very much too also as at by from have
     has had having do does did done can could couldnt will would may might let lets please really just all
@@ -62,7 +65,7 @@ export const FILLERS = words({
 });
 
 /** What goes along with courtesies and says nothing new there: praise, good wishes, talk about the talk. */
-export const POLITE_WORDS = words({
+const POLITE_WORDS = words({
   english: `thankfully appreciative pleased mention problem worries honor honour kindly kindness generous gracious
     touched anytime means mean meant heart agrees agreeing completely wholeheartedly entirely perfectly
     fully surely course points put true truly spot nailed wonderful lovely perfect excellent amazing
@@ -123,3 +126,13 @@ export const POLITE_WORDS = words({
     grande beso besos descanses`,
   emoji: '🙂 😄 😃 😁 😀 ☺ 😍 ✨ 🌟 😇 😉 🌸 💐',
 });
+
+const all = (list: readonly string[], kind: CourtesyWord) => list.map((word) => [word, kind] as const);
+
+/** All of them; of a word on several lists the last list here decides. */
+export const COURTESY_WORDS: ReadonlyMap<string, CourtesyWord> = new Map([
+  ...all(POLITE_WORDS, 'polite'),
+  ...all(COURTESIES, 'courtesy'),
+  ...all(TURNS, 'turn'),
+  ...all(FILLERS, 'filler'),
+]);
