@@ -19,34 +19,53 @@ const CHARS_PER_TOKEN = 4;
  */
 export function embeddedProvider({ tokenDelayMs }: { tokenDelayMs: number }): Provider {
   return {
-    async *generate(
-      request: GenerateRequest,
-      signal: AbortSignal,
-    ): AsyncGenerator<AnswerPart, void, undefined> {
-      signal.throwIfAborted();
-      const text = reply(request.model === 'parry' ? PARRY : ELIZA, request);
-      const allowed = Math.max(1, Math.floor(request.maxOutputTokens / TOKENS_PER_WORD));
-      let words = 0;
-      let start = 0;
-      while (start < text.length && words < allowed) {
-        if (words > 0) {
-          if (tokenDelayMs > 0) await pause(tokenDelayMs, signal);
-          signal.throwIfAborted();
-        }
-        const space = text.indexOf(' ', start);
-        const end = space < 0 ? text.length : space + 1;
-        words++;
-        yield { type: 'text', text: text.slice(start, words === allowed && space >= 0 ? space : end) };
-        start = end;
-      }
-      signal.throwIfAborted();
-      yield {
-        type: 'finish',
-        finishReason: start < text.length ? 'length' : 'stop',
-        usage: { inputTokens: inputTokens(request), outputTokens: Math.round(words * TOKENS_PER_WORD) },
-      };
-    },
+    generate: (request, signal) =>
+      tokenDelayMs > 0 ? spoken(request, tokenDelayMs, signal) : atOnce(request, signal),
   };
+}
+
+function* partsOf(request: GenerateRequest): Generator<AnswerPart, undefined> {
+  const text = reply(request.model === 'parry' ? PARRY : ELIZA, request);
+  const allowed = Math.max(1, Math.floor(request.maxOutputTokens / TOKENS_PER_WORD));
+  let words = 0;
+  let start = 0;
+  while (start < text.length && words < allowed) {
+    const space = text.indexOf(' ', start);
+    const end = space < 0 ? text.length : space + 1;
+    words++;
+    yield { type: 'text', text: text.slice(start, words === allowed && space >= 0 ? space : end) };
+    start = end;
+  }
+  yield {
+    type: 'finish',
+    finishReason: start < text.length ? 'length' : 'stop',
+    usage: { inputTokens: inputTokens(request), outputTokens: Math.round(words * TOKENS_PER_WORD) },
+  };
+}
+
+async function* spoken(
+  request: GenerateRequest,
+  tokenDelayMs: number,
+  signal: AbortSignal,
+): AsyncGenerator<AnswerPart, undefined> {
+  signal.throwIfAborted();
+  let isFirst = true;
+  for (const part of partsOf(request)) {
+    if (!isFirst && part.type === 'text') await pause(tokenDelayMs, signal);
+    signal.throwIfAborted();
+    isFirst = false;
+    yield part;
+  }
+}
+
+/** Word by word, too, at half of what an async generator costs, which awaits what it yields. */
+function atOnce(request: GenerateRequest, signal: AbortSignal): AsyncIterable<AnswerPart> {
+  const parts = partsOf(request);
+  const next = (): Promise<IteratorResult<AnswerPart, undefined>> => {
+    signal.throwIfAborted();
+    return Promise.resolve(parts.next());
+  };
+  return { [Symbol.asyncIterator]: () => ({ next }) };
 }
 
 /** Waits, and throws the signal's own reason when it is aborted meanwhile. */
