@@ -48,12 +48,17 @@ export interface WriteResult {
   replayed?: string;
 }
 
+/** What has to be known of a conversation before it is written to. */
 interface Row {
-  key: number;
-  status: string;
-  last_seq: number;
-  agent_turns: string;
+  readonly key: number | bigint;
+  readonly isTerminated: boolean;
+  lastSeq: number;
+  /** The turns of each agent that has spoken, by name. */
+  readonly agentTurns: Record<string, number>;
 }
+
+/** Rows kept in memory; the longest kept go first, and the next write to them reads them anew. */
+const MOST_ROWS = 20_000;
 
 const NOT_FOUND: WriteResult = { outcome: 'not_found', entries: [] };
 const TERMINATED: WriteResult = { outcome: 'terminated', entries: [] };
@@ -69,9 +74,10 @@ export function createWriter(
 ): (group: readonly WriteOperation[]) => WriteResult[] {
   // Nobody else writes. Whoever reads from outside may keep the log from being emptied, but makes nobody wait.
   database.pragma('busy_timeout = 0');
-  const find = database.prepare<[string], Row>(
-    'SELECT key, status, last_seq, agent_turns FROM conversations WHERE id = ?',
-  );
+  const find = database.prepare<
+    [string],
+    { key: number; status: string; last_seq: number; agent_turns: string }
+  >('SELECT key, status, last_seq, agent_turns FROM conversations WHERE id = ?');
   const insertConversation = database.prepare(
     `INSERT INTO conversations (id, status, created_at, started_at, last_seq, last_sender, agent_turns)
      VALUES (?, ?, ?, ?, ?, ?, ?)`,
@@ -113,11 +119,30 @@ export function createWriter(
     'DELETE FROM idempotency_keys WHERE conversation = ?',
     'DELETE FROM topics WHERE rowid = ?',
     'DELETE FROM conversations WHERE key = ?',
-  ].map((sql) => database.prepare<[number]>(sql));
+  ].map((sql) => database.prepare<[number | bigint]>(sql));
 
   let latestCreation =
     database.prepare<[], { at: number | null }>('SELECT max(created_at) AS at FROM conversations').get()
       ?.at ?? 0;
+
+  /** Rows as the transaction under way sees them, of conversations that are being written to; nobody else writes. */
+  const rows = new Map<string, Row>();
+
+  function rowOf(id: string): Row | undefined {
+    const known = rows.get(id);
+    if (known) return known;
+    const found = find.get(id);
+    if (!found) return undefined;
+    const { key, status, last_seq: lastSeq } = found;
+    const agentTurns = JSON.parse(found.agent_turns) as Row['agentTurns'];
+    return keep(id, { key, isTerminated: status === 'terminated', lastSeq, agentTurns });
+  }
+
+  function keep(id: string, row: Row): Row {
+    rows.set(id, row);
+    if (rows.size > MOST_ROWS) rows.delete(rows.keys().next().value ?? '');
+    return row;
+  }
 
   function insertEntries(key: number | bigint, entries: readonly LogEntry[]): void {
     for (const { seq, type, json } of entries) insertEvent.run(key, seq, type, json);
@@ -138,7 +163,7 @@ export function createWriter(
     // after the machine's clock was set back. What a client sees is the time in the event.
     latestCreation = Math.max(latestCreation, createdAt);
     const status = startedAt === null ? 'queued' : 'running';
-    const agentTurns = JSON.stringify(Object.fromEntries(agents.map(({ name }) => [name, 0])));
+    const agentTurns = Object.fromEntries(agents.map(({ name }) => [name, 0]));
     const { lastInsertRowid: key } = insertConversation.run(
       id,
       status,
@@ -146,8 +171,9 @@ export function createWriter(
       startedAt,
       entries.length,
       opening.sender,
-      agentTurns,
+      JSON.stringify(agentTurns),
     );
+    keep(id, { key, isTerminated: false, lastSeq: entries.length, agentTurns });
     for (const { provider } of agents) insertProvider.run(provider, key);
     insertTopic.run(key, caseless(topic));
     insertEntries(key, entries);
@@ -156,33 +182,39 @@ export function createWriter(
   }
 
   function append(operation: Extract<WriteOperation, { kind: 'append' }>): WriteResult {
-    const row = find.get(operation.id);
+    const { id, expectedSeq, entries, message, end } = operation;
+    const row = rowOf(id);
     if (!row) return NOT_FOUND;
-    if (row.status === 'terminated') return TERMINATED;
-    if (row.last_seq !== operation.expectedSeq) return CONFLICT;
-    const { entries, message, end } = operation;
+    if (row.isTerminated) return TERMINATED;
+    if (row.lastSeq !== expectedSeq) return CONFLICT;
     const { turn, sender, role, metadata } = message;
-    insertEntries(row.key, entries);
-    const lastSeq = operation.expectedSeq + entries.length;
+    const { key, agentTurns } = row;
+    insertEntries(key, entries);
+    row.lastSeq += entries.length;
     if (role === 'agent') {
-      const agentTurns = JSON.parse(row.agent_turns) as Record<string, number>;
       agentTurns[sender] = (agentTurns[sender] ?? 0) + 1;
       const { inputTokens = 0, outputTokens = 0, costUsd = null } = metadata;
       const turns = JSON.stringify(agentTurns);
-      updateAfterReply.run(lastSeq, sender, turn, turns, inputTokens, outputTokens, costUsd, row.key);
-    } else updateAfterOther.run(lastSeq, sender, row.key);
-    if (end) updateAfterEnd.run(lastSeq, Date.parse(end.at), end.reason, end.detail ?? null, end.by, row.key);
+      updateAfterReply.run(row.lastSeq, sender, turn, turns, inputTokens, outputTokens, costUsd, key);
+    } else updateAfterOther.run(row.lastSeq, sender, key);
+    if (end) terminate(id, row, Date.parse(end.at), end);
     return { outcome: 'appended', entries };
   }
 
+  function terminate(id: string, { key, lastSeq }: Row, at: number, { reason, detail, by }: Ending): void {
+    updateAfterEnd.run(lastSeq, at, reason, detail ?? null, by, key);
+    rows.delete(id);
+  }
+
   function end({ id, at, ending }: Extract<WriteOperation, { kind: 'end' }>): WriteResult {
-    const row = find.get(id);
+    const row = rowOf(id);
     if (!row) return NOT_FOUND;
-    if (row.status === 'terminated') return TERMINATED;
-    const event = terminationEvent(row.last_seq + 1, new Date(at), ending);
+    if (row.isTerminated) return TERMINATED;
+    row.lastSeq++;
+    const event = terminationEvent(row.lastSeq, new Date(at), ending);
     const entries = [{ seq: event.seq, type: event.type, json: JSON.stringify(event) }];
     insertEntries(row.key, entries);
-    updateAfterEnd.run(event.seq, at, ending.reason, ending.detail ?? null, ending.by, row.key);
+    terminate(id, row, at, ending);
     return { outcome: 'appended', entries };
   }
 
@@ -195,14 +227,15 @@ export function createWriter(
       case 'end':
         return end(operation);
       case 'started': {
-        const row = find.get(operation.id);
+        const row = rowOf(operation.id);
         if (row) updateStarted.run(operation.at, row.key);
         return { outcome: 'noted', entries: [] };
       }
       case 'remove': {
-        const row = find.get(operation.id);
+        const row = rowOf(operation.id);
         if (!row) return NOT_FOUND;
         for (const removal of removals) removal.run(row.key);
+        rows.delete(operation.id);
         return { outcome: 'removed', entries: [] };
       }
       case 'check':
@@ -223,7 +256,14 @@ export function createWriter(
 
   const transaction = database.transaction((group: readonly WriteOperation[]) => group.map(carryOut));
   return (group) => {
-    const results = transaction.immediate(group);
+    let results: WriteResult[];
+    try {
+      results = transaction.immediate(group);
+    } catch (error) {
+      // What was rolled back is not what the rows say.
+      rows.clear();
+      throw error;
+    }
     if (results.some(({ outcome }) => outcome === 'removed')) emptyLog();
     return results;
   };
