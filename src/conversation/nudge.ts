@@ -1,5 +1,6 @@
-import type { LoopKind, Message, NudgedEvent } from './events.ts';
+import type { LoopKind, NudgedEvent } from './events.ts';
 import { loopIn } from './loops.ts';
+import type { ContextMessage } from './queue.ts';
 import { MODERATOR } from './settings.ts';
 import type { ConversationState } from './state.ts';
 
@@ -27,9 +28,9 @@ export function nudgeDue(state: ConversationState): Pick<NudgedEvent, 'kind' | '
 
 /** What an agent is shown with the nudge where it was said, for as long as a message before it is shown. */
 export function withNudge(
-  recent: readonly Pick<Message, 'seq' | 'sender' | 'content'>[],
+  recent: readonly ContextMessage[],
   nudge: Pick<NudgedEvent, 'seq' | 'content'> | undefined,
-): readonly Pick<Message, 'sender' | 'content'>[] {
+): readonly ContextMessage[] {
   const place = nudge === undefined ? -1 : recent.findLastIndex(({ seq }) => seq < nudge.seq) + 1;
   if (nudge === undefined || place === 0) return recent;
   return recent.toSpliced(place, 0, { ...nudge, sender: MODERATOR });

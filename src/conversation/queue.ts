@@ -9,6 +9,13 @@ export interface LogEntry {
   json: string;
 }
 
+/** What the next speaker is shown of a message. */
+export type ContextMessage = Pick<Message, 'seq' | 'sender' | 'content'>;
+
+export function toContext({ seq, sender, content }: Message): ContextMessage {
+  return { seq, sender, content };
+}
+
 /** A message, and what follows from it at once. */
 export type AppendedEvents = readonly [MessageEvent] | readonly [MessageEvent, NudgedEvent | TerminatedEvent];
 
@@ -36,7 +43,7 @@ export interface ConversationQueue {
   addMessage(conversationId: string, expectedSeq: number, events: AppendedEvents): Promise<AppendOutcome>;
 
   /** The last `limit` messages, in order. */
-  getContext(conversationId: string, limit: number): Promise<Message[]>;
+  getContext(conversationId: string, limit: number): Promise<ContextMessage[]>;
 
   /** Who sent the last message; undefined where there is no such conversation. */
   getLastSender(conversationId: string): Promise<string | undefined>;

@@ -11,6 +11,7 @@ import type { LiveAnnouncer } from '../conversation/live.ts';
 import {
   type AppendedEvents,
   type AppendOutcome,
+  type ContextMessage,
   type ConversationCatalog,
   type ConversationFilter,
   type ConversationQueue,
@@ -21,6 +22,7 @@ import {
   type NewConversation,
   PAGE_CHARACTERS,
   type Page,
+  toContext,
 } from '../conversation/queue.ts';
 import { type ConversationState, fold } from '../conversation/state.ts';
 import { AppError } from '../errors.ts';
@@ -67,8 +69,8 @@ export class MemoryStorage implements ConversationQueue, ConversationCatalog {
     return 'appended';
   }
 
-  async getContext(id: string, limit: number): Promise<Message[]> {
-    return this.#messagesOf(id).slice(-limit);
+  async getContext(id: string, limit: number): Promise<ContextMessage[]> {
+    return this.#messagesOf(id).slice(-limit).map(toContext);
   }
 
   async getLastSender(id: string): Promise<string | undefined> {

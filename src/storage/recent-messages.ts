@@ -1,10 +1,11 @@
 import type { Message } from '../conversation/events.ts';
+import { type ContextMessage, toContext } from '../conversation/queue.ts';
 
 /** Characters of messages kept in memory, of all conversations together. */
 const MAX_CHARACTERS = 64 * 1024 * 1024;
 
 interface Tail {
-  messages: Message[];
+  messages: ContextMessage[];
   /** How many messages it keeps. */
   limit: number;
   characters: number;
@@ -20,7 +21,7 @@ export class RecentMessages {
   readonly #readings = new Map<string, object>();
   #characters = 0;
 
-  get(conversationId: string, limit: number): Message[] | undefined {
+  get(conversationId: string, limit: number): ContextMessage[] | undefined {
     const tail = this.#tails.get(conversationId);
     return tail && tail.limit >= limit ? tail.messages.slice(-limit) : undefined;
   }
@@ -29,7 +30,11 @@ export class RecentMessages {
    * Reads the last `limit` messages and remembers them, unless the log moved on or was dropped meanwhile: then
    * they may be behind it.
    */
-  async read(conversationId: string, limit: number, read: () => Promise<Message[]>): Promise<Message[]> {
+  async read(
+    conversationId: string,
+    limit: number,
+    read: () => Promise<ContextMessage[]>,
+  ): Promise<ContextMessage[]> {
     const reading = {};
     this.#readings.set(conversationId, reading);
     try {
@@ -43,7 +48,7 @@ export class RecentMessages {
   }
 
   /** Remembers the last `limit` messages of a log. */
-  set(conversationId: string, limit: number, messages: readonly Message[]): void {
+  set(conversationId: string, limit: number, messages: readonly ContextMessage[]): void {
     this.drop(conversationId);
     const characters = messages.reduce((sum, { content }) => sum + content.length, 0);
     this.#tails.set(conversationId, { messages: [...messages], limit, characters });
@@ -57,7 +62,7 @@ export class RecentMessages {
     const tail = this.#tails.get(conversationId);
     if (!tail) return;
     if (tail.messages.at(-1)?.seq !== message.seq - 1) return this.drop(conversationId);
-    tail.messages.push(message);
+    tail.messages.push(toContext(message));
     let change = message.content.length;
     if (tail.messages.length > tail.limit) change -= tail.messages.shift()?.content.length ?? 0;
     tail.characters += change;

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type Message, nudgeEvent, parseEvent, replyEvent } from '../../src/conversation/events.ts';
+import { nudgeEvent, parseEvent, replyEvent } from '../../src/conversation/events.ts';
+import type { ContextMessage } from '../../src/conversation/queue.ts';
 import {
   Announced,
   conversation,
@@ -109,7 +110,7 @@ function describeAppending(open: OpenStorage): void {
     const outcomes = await Promise.all(writers.map((event) => storage.addMessage(id, 2, [event])));
     const winner = outcomes.indexOf('appended');
     expect(outcomes.filter((outcome) => outcome === 'sequence_conflict')).toHaveLength(19);
-    expect(await storage.getContext(id, 10)).toMatchObject([{ turn: 0 }, { content: `writer ${winner}` }]);
+    expect(await storage.getContext(id, 10)).toMatchObject([{ seq: 2 }, { content: `writer ${winner}` }]);
   });
 
   it('takes what one writer appends without waiting, in order', async () => {
@@ -167,7 +168,7 @@ function describeReading(open: OpenStorage): void {
     await storage.create(made);
   });
 
-  const contents = (messages: readonly Message[]): string[] => messages.map(({ content }) => content);
+  const contents = (messages: readonly ContextMessage[]): string[] => messages.map(({ content }) => content);
 
   it('gives the last messages in order, however many are asked for', async () => {
     for (let seq = 3; seq <= 7; seq++) await storage.addMessage(id, seq - 1, [reply(seq)]);
@@ -271,7 +272,7 @@ function describeAnnouncing(open: OpenStorage): void {
   it('shows everybody the same context while several conversations move', async () => {
     const made = [conversation(), conversation(), conversation()];
     for (const each of made) await storage.create(each);
-    const seen: Promise<Message[]>[] = [];
+    const seen: Promise<ContextMessage[]>[] = [];
     announced.during = () => {
       for (const { id } of made) seen.push(storage.getContext(id, 10));
     };

@@ -3,7 +3,7 @@ import Database from 'better-sqlite3';
 import * as fc from 'fast-check';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Message } from '../../src/conversation/events.ts';
-import type { ConversationFilter } from '../../src/conversation/queue.ts';
+import { type ContextMessage, type ConversationFilter, toContext } from '../../src/conversation/queue.ts';
 import { RecentMessages } from '../../src/storage/recent-messages.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';
 import { Announced, conversation, ENDED_BY_USER, later, reply, settings } from '../fixtures/conversations.ts';
@@ -130,8 +130,8 @@ describe('the messages that are remembered', () => {
     const step = fc.record({ which: fc.nat({ max: 1 }), read: fc.option(fc.integer({ min: 1, max: 6 })) });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 10 }), async (steps) => {
-        const remembered: Message[][] = [];
-        const written: Message[][] = [];
+        const remembered: ContextMessage[][] = [];
+        const written: ContextMessage[][] = [];
         for (const { which, read } of steps) {
           const id = made[which]?.id ?? '';
           const seq = seqs.get(id) ?? 0;
@@ -140,7 +140,7 @@ describe('the messages that are remembered', () => {
             seqs.set(id, seq + 1);
           } else {
             const page = { limit: 200, afterSeq: Math.max(1, seq - read) };
-            written.push((await storage.messages(id, {}, page)).items);
+            written.push((await storage.messages(id, {}, page)).items.map(toContext));
             remembered.push(await storage.getContext(id, read));
           }
         }

@@ -1,17 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import type { Message } from '../../src/conversation/events.ts';
+import { type ContextMessage, toContext } from '../../src/conversation/queue.ts';
 import { RecentMessages } from '../../src/storage/recent-messages.ts';
 import { reply } from '../fixtures/conversations.ts';
 
 const message = (seq: number): Message => reply(seq).message;
-const upTo = (last: number): Message[] => Array.from({ length: last - 1 }, (_, index) => message(index + 2));
+const shown = (seq: number): ContextMessage => toContext(message(seq));
+const upTo = (last: number): ContextMessage[] =>
+  Array.from({ length: last - 1 }, (_, index) => shown(index + 2));
 
 describe('what is remembered of a log', () => {
   it('is what was read, and what followed on', async () => {
     const recent = new RecentMessages();
     expect(await recent.read('a', 3, async () => upTo(4))).toEqual(upTo(4));
     recent.append('a', message(5));
-    expect(recent.get('a', 3)).toEqual([3, 4, 5].map(message));
+    expect(recent.get('a', 3)).toEqual([3, 4, 5].map(shown));
     expect(recent.get('a', 4)).toBeUndefined();
   });
 
@@ -20,7 +23,7 @@ describe('what is remembered of a log', () => {
     ['was dropped', (recent: RecentMessages) => recent.drop('a')],
   ])('is not what was read while the log %s', async (_, change) => {
     const recent = new RecentMessages();
-    const { promise, resolve } = Promise.withResolvers<Message[]>();
+    const { promise, resolve } = Promise.withResolvers<ContextMessage[]>();
     const reading = recent.read('a', 3, () => promise);
     change(recent);
     resolve(upTo(4));

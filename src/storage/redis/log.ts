@@ -1,5 +1,5 @@
 import type { Message, MessageEvent } from '../../conversation/events.ts';
-import { type LogEntry, PAGE_CHARACTERS } from '../../conversation/queue.ts';
+import { type ContextMessage, type LogEntry, PAGE_CHARACTERS, toContext } from '../../conversation/queue.ts';
 import { answered } from './answers.ts';
 import type { RedisClient } from './connection.ts';
 
@@ -36,16 +36,20 @@ export async function readLast(client: RedisClient, log: string): Promise<LogEnt
   return (await answered(client.xrevrange(log, '+', '-', 'COUNT', 1))).map(toEntry);
 }
 
-/** The last messages of a log, in order. */
-export async function readMessages(client: RedisClient, log: string, limit: number): Promise<Message[]> {
-  const messages: Message[] = [];
+/** The last messages of a log as a prompt needs them, in order. */
+export async function readContext(
+  client: RedisClient,
+  log: string,
+  limit: number,
+): Promise<ContextMessage[]> {
+  const messages: ContextMessage[] = [];
   let before = '+';
   for (;;) {
     // One more, for the end that may stand behind them.
     const count = limit - messages.length + 1;
     const read = (await answered(client.xrevrange(log, before, '-', 'COUNT', count))).map(toEntry);
     for (const entry of read) {
-      if (entry.type === 'message') messages.push(toMessage(entry));
+      if (entry.type === 'message') messages.push(toContext(toMessage(entry)));
       if (messages.length === limit) return messages.reverse();
     }
     const first = read.at(-1);

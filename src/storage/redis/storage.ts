@@ -3,6 +3,7 @@ import type { LiveAnnouncer } from '../../conversation/live.ts';
 import {
   type AppendedEvents,
   type AppendOutcome,
+  type ContextMessage,
   type ConversationCatalog,
   type ConversationFilter,
   type ConversationQueue,
@@ -21,7 +22,7 @@ import { durabilityWarning } from './durability.ts';
 import { entryOf, indexesOf } from './indexes.ts';
 import { claimName, conversationKeys, indexKeys } from './keys.ts';
 import { listConversations, listUnfinished } from './listing.ts';
-import { readLog, readMessages, toMessage } from './log.ts';
+import { readContext, readLog, toMessage } from './log.ts';
 import { AskingOrder } from './order.ts';
 import { readRecord } from './records.ts';
 import { type Claim, Writer } from './writer.ts';
@@ -101,10 +102,10 @@ class Storage implements RedisStorage {
    * What this instance wrote last is remembered. Where another one has written since, that is noticed at the next
    * append, which is refused: until then the answer is as old as what the writer here knows.
    */
-  async getContext(id: string, limit: number): Promise<Message[]> {
+  async getContext(id: string, limit: number): Promise<ContextMessage[]> {
     return (
       this.#recent.get(id, limit) ??
-      (await this.#recent.read(id, limit, () => readMessages(this.#client, this.#keys(id).log, limit)))
+      (await this.#recent.read(id, limit, () => readContext(this.#client, this.#keys(id).log, limit)))
     );
   }
 

@@ -5,6 +5,7 @@ import type { LiveAnnouncer } from '../../conversation/live.ts';
 import {
   type AppendedEvents,
   type AppendOutcome,
+  type ContextMessage,
   type ConversationCatalog,
   type ConversationFilter,
   type ConversationQueue,
@@ -14,6 +15,7 @@ import {
   type LogEntry,
   type NewConversation,
   type Page,
+  toContext,
 } from '../../conversation/queue.ts';
 import { AppError } from '../../errors.ts';
 import { RecentMessages } from '../recent-messages.ts';
@@ -120,7 +122,7 @@ class Storage implements SqliteStorage {
     return outcome as Exclude<AppendOutcome, 'sequence_conflict'>;
   }
 
-  async getContext(conversationId: string, limit: number): Promise<Message[]> {
+  async getContext(conversationId: string, limit: number): Promise<ContextMessage[]> {
     const remembered = this.#recent.get(conversationId, limit);
     if (remembered) return remembered;
     const rows = this.#all<{ json: string }>(
@@ -130,7 +132,7 @@ class Storage implements SqliteStorage {
       conversationId,
       limit,
     );
-    const messages = rows.map(toMessage).reverse();
+    const messages = rows.map((row) => toContext(toMessage(row))).reverse();
     if (messages.length > 0) this.#recent.set(conversationId, limit, messages);
     return messages;
   }
@@ -266,7 +268,7 @@ class Storage implements SqliteStorage {
     if (operation.kind === 'check') return;
     this.#openings.delete(operation.id);
     if (operation.kind === 'create' && result?.outcome === 'created') {
-      this.#recent.set(operation.id, operation.settings.contextMessages, [operation.opening]);
+      this.#recent.set(operation.id, operation.settings.contextMessages, [toContext(operation.opening)]);
       if (operation.startedAt !== null) this.#openings.set(operation.id, [...operation.entries]);
     } else if (operation.kind === 'append' && result?.outcome === 'appended') {
       if (operation.end) this.#recent.drop(operation.id);
