@@ -415,10 +415,26 @@ describe('the stream', () => {
     expect(performance.now() - started).toBeLessThan(30_000);
   });
 
-  test('does not begin under an aborted signal', async () => {
-    const aborted = AbortSignal.abort(new Error('too late'));
-    await expect(collected(embeddedProvider({ tokenDelayMs: 0 }).generate(request, aborted))).rejects.toThrow(
-      'too late',
-    );
-  });
+  test.each([0, 60_000])(
+    'does not begin under an aborted signal, with a wait of %i ms',
+    async (tokenDelayMs) => {
+      const aborted = AbortSignal.abort(new Error('too late'));
+      await expect(collected(embeddedProvider({ tokenDelayMs }).generate(request, aborted))).rejects.toThrow(
+        'too late',
+      );
+    },
+  );
+
+  test.each([0, 60_000])(
+    'ends when it is aborted between two words, with a wait of %i ms',
+    async (tokenDelayMs) => {
+      const controller = new AbortController();
+      const parts = embeddedProvider({ tokenDelayMs })
+        .generate(request, controller.signal)
+        [Symbol.asyncIterator]();
+      expect((await parts.next()).value).toMatchObject({ type: 'text' });
+      controller.abort(new Error('enough'));
+      await expect((async () => await parts.next())()).rejects.toThrow('enough');
+    },
+  );
 });

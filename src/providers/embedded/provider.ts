@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { AnswerPart, GenerateRequest, Provider } from '../../conversation/provider.ts';
 import { ELIZA } from './eliza.ts';
 import { reply } from './engine.ts';
@@ -43,18 +42,32 @@ function* partsOf(request: GenerateRequest): Generator<AnswerPart, undefined> {
   };
 }
 
+/** One listener serves all the waits, because each one of its own would cost more than its wait. */
 async function* spoken(
   request: GenerateRequest,
   tokenDelayMs: number,
   signal: AbortSignal,
 ): AsyncGenerator<AnswerPart, undefined> {
-  signal.throwIfAborted();
-  let isFirst = true;
-  for (const part of partsOf(request)) {
-    if (!isFirst && part.type === 'text') await pause(tokenDelayMs, signal);
-    signal.throwIfAborted();
-    isFirst = false;
-    yield part;
+  let timer: NodeJS.Timeout | undefined;
+  let wake = (): void => {};
+  const onAbort = (): void => wake();
+  signal.addEventListener('abort', onAbort);
+  try {
+    let hasBegun = false;
+    for (const part of partsOf(request)) {
+      if (hasBegun && part.type === 'text' && !signal.aborted) {
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+          timer = setTimeout(resolve, tokenDelayMs);
+        });
+      }
+      signal.throwIfAborted();
+      hasBegun = true;
+      yield part;
+    }
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', onAbort);
   }
 }
 
@@ -66,16 +79,6 @@ function atOnce(request: GenerateRequest, signal: AbortSignal): AsyncIterable<An
     return Promise.resolve(parts.next());
   };
   return { [Symbol.asyncIterator]: () => ({ next }) };
-}
-
-/** Waits, and throws the signal's own reason when it is aborted meanwhile. */
-async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  try {
-    await delay(milliseconds, undefined, { signal });
-  } catch (error) {
-    signal.throwIfAborted();
-    throw error;
-  }
 }
 
 function inputTokens({ system, messages }: GenerateRequest): number {
