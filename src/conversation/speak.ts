@@ -3,7 +3,7 @@ import { BudgetSpentError, type DailyBudget, estimateInput, mostCost, overBudget
 import { promptFor } from './context.ts';
 import type { Ending } from './events.ts';
 import type { Happening } from './happenings.ts';
-import { CircuitOpenError } from './lane.ts';
+import { type AttemptCall, CircuitOpenError } from './lane.ts';
 import type { AttemptUnderWay } from './live.ts';
 import { withNudge } from './nudge.ts';
 import type { FindPlayer, Player } from './player.ts';
@@ -50,7 +50,7 @@ interface Turn {
  *
  * @returns the answer, the ending that the last failure means, or undefined where the run was stopped
  */
-export async function speak(
+export function speak(
   parts: SpeakParts,
   conversationId: string,
   state: ConversationState,
@@ -59,7 +59,7 @@ export async function speak(
 ): Promise<Answer | Ending | undefined> {
   const turn = turnOf(conversationId, state, speaker);
   const traced = { conversationId, turn: state.turns + 1, agent: turn.agent };
-  return await parts.tracer.turn(traced, () => tryUntilSpoken(parts, turn, run));
+  return parts.tracer.turn(traced, () => tryUntilSpoken(parts, turn, run));
 }
 
 async function tryUntilSpoken(parts: SpeakParts, turn: Turn, run: Run): Promise<Answer | Ending | undefined> {
@@ -178,7 +178,7 @@ async function promptOf(
 /** One attempt, when it is affordable and its lane lets it through. Whatever it throws, those who watch are not left with its text. */
 async function tryOnce(parts: SpeakParts, turn: Turn, understudy: Understudy, run: Run): Promise<Outcome> {
   const { signal } = run;
-  const { live, observe, elapsed, tracer } = parts;
+  const { live, observe, elapsed, tracer, dailyBudget } = parts;
   const { conversationId, state, agent } = turn;
   const { provider, model } = understudy.model;
   const player = parts.findPlayer(provider, model);
@@ -201,18 +201,19 @@ async function tryOnce(parts: SpeakParts, turn: Turn, understudy: Understudy, ru
   };
   const askedAt = elapsed();
   let startedAt: number | undefined;
+  const make = (call: AttemptCall): Promise<Answer> => {
+    run.paying();
+    startedAt = elapsed();
+    live.started(conversationId, attempt);
+    observe({ type: 'attempt.started', conversationId, attempt, waitedMs: startedAt - askedAt });
+    return tracer.call({ conversationId, attempt, request }, () =>
+      makeAttempt(parts, conversationId, attempt, player, request, call),
+    );
+  };
   try {
     const answer = await player.lane.run(
       (call) =>
-        withinDailyBudget(parts, player, request, attempt, () => {
-          run.paying();
-          startedAt = elapsed();
-          live.started(conversationId, attempt);
-          observe({ type: 'attempt.started', conversationId, attempt, waitedMs: startedAt - askedAt });
-          return tracer.call({ conversationId, attempt, request }, () =>
-            makeAttempt(parts, conversationId, attempt, player, request, call),
-          );
-        }),
+        dailyBudget ? withinDailyBudget(dailyBudget, player, request, attempt, () => make(call)) : make(call),
       {
         tokens: estimateInput(request) + request.maxOutputTokens,
         whenOpen: waitsWhenOpen(turn, understudy) ? 'wait' : 'refuse',
@@ -243,13 +244,12 @@ async function tryOnce(parts: SpeakParts, turn: Turn, understudy: Understudy, ru
 
 /** Sets the most that a call may cost aside for as long as it lasts. */
 async function withinDailyBudget(
-  { dailyBudget }: SpeakParts,
+  dailyBudget: DailyBudget,
   { price }: Player,
   request: GenerateRequest,
   attempt: AttemptUnderWay,
   call: () => Promise<Answer>,
 ): Promise<Answer> {
-  if (!dailyBudget) return await call();
   const most = price && mostCost(price, request);
   const reservation = await dailyBudget.reserve(most);
   // What a vendor asks for an attempt that broke off is not known: nothing without a word of it, else the most.
