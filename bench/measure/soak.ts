@@ -9,14 +9,16 @@ import type { EngineUsage } from '../process/engine.ts';
 const CONVERSATIONS = 1000;
 const WATCHERS = 300;
 const SAMPLE_SECONDS = 10;
+/** Until those who come are connected, and those who left are gone on the other side, too. */
+const SETTLED_AFTER_MS = 200;
 /** Turns of a conversation; then it ends, and another takes its place. */
 const TURNS = 6;
 const FLAT = 1.1;
 
 await measure(
   '1,000 conversations of 6 turns at human pace, of which each that ends is followed by another; 300 WebSocket ' +
-    'watchers, of which 30 leave and 30 come every second. Every 10 s: RSS, heap and handles of the server ' +
-    'process. The median of the last third beside that of the first (of the heap the lowest, for it is what ' +
+    'watchers, of which 30 leave and 30 come every second. Every 10 s, with all 300 connected: RSS, heap and ' +
+    'handles of the server process. The median of the last third beside that of the first (of the heap the lowest, for it is what ' +
     'is left after a collection).',
   async ({ cleanup, folder, quick, minutes }) => {
     const engine = startWorker(cleanup, 'engine');
@@ -59,6 +61,9 @@ await measure(
       for (let coming = WATCHERS / 10; coming > 0 && sockets.size < WATCHERS; coming--) watch();
       await replaceEnded();
       if (second % (quick ? 2 : SAMPLE_SECONDS) !== 0) continue;
+      // Each sample with as many watchers, so that what is compared is what they leave behind.
+      while (sockets.size < WATCHERS) watch();
+      await delay(SETTLED_AFTER_MS);
       const usage = await engine.ask<EngineUsage>('usage');
       samples.push(usage);
       progress(
