@@ -54,6 +54,7 @@ export function wordsOf(text: string): Words {
   let clauseStart = 0;
   let sentenceStart = 0;
   let wordStart = -1;
+  let isJoined = false;
   for (let index = 0; index <= text.length; index++) {
     const unit = index < text.length ? text.charCodeAt(index) : 0x0a;
     if (isWordUnit(unit)) {
@@ -65,10 +66,14 @@ export function wordsOf(text: string): Words {
         (unit === APOSTROPHE || unit === HYPHEN || unit === 0x2019) &&
         isWordUnit(text.charCodeAt(index + 1))
       ) {
+        isJoined = true;
         continue;
       }
-      addWord(words, text.slice(wordStart, index));
+      const word = text.slice(wordStart, index);
+      if (isJoined) addJoined(words, word);
+      else addWord(words, word, word.toLowerCase());
       wordStart = -1;
+      isJoined = false;
     }
     if (!endsClause(unit, text.charCodeAt(index + 1))) continue;
     if (words.raw.length > clauseStart) addClause(words, clauseStart);
@@ -83,20 +88,20 @@ export function wordsOf(text: string): Words {
   return words;
 }
 
-function addWord(words: Words, raw: string): void {
-  let lower = raw.toLowerCase();
-  if (lower.includes('’')) {
-    raw = raw.replaceAll('’', "'");
-    lower = lower.replaceAll('’', "'");
-  }
-  const pair = lower.includes("'") ? CONTRACTIONS.get(lower) : undefined;
-  if (pair) {
-    words.raw.push(pair[0], pair[1]);
-    words.lower.push(pair[0].toLowerCase(), pair[1]);
-  } else {
-    words.raw.push(raw);
-    words.lower.push(lower);
-  }
+function addWord(words: Words, raw: string, lower: string): void {
+  words.raw.push(raw);
+  words.lower.push(lower);
+}
+
+/** A word with an apostrophe or a hyphen in it. */
+function addJoined(words: Words, text: string): void {
+  const raw = text.replaceAll('’', "'");
+  const lower = raw.toLowerCase();
+  const pair = CONTRACTIONS.get(lower);
+  if (!pair) return addWord(words, raw, lower);
+  const [first, second] = pair;
+  addWord(words, first, first.toLowerCase());
+  addWord(words, second, second);
 }
 
 function addClause(words: Words, from: number): void {
