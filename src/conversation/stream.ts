@@ -15,6 +15,11 @@ import type { ConversationQueue } from './queue.ts';
 /** Where frames go: one reader's connection. */
 export interface StreamSink {
   send(frame: Frame): void;
+  /**
+   * Has what is sent meanwhile go out in one piece. Fulfilled when whatever else waits for this process has had
+   * its turn, so that a long history holds up nobody.
+   */
+  together(sending: () => void): Promise<void>;
   /** Bytes that were sent and that the connection has not taken yet. */
   backlog(): number;
   /** Fulfilled when the backlog is small again; rejects when the signal is aborted. */
@@ -159,7 +164,9 @@ class Reader {
     while (this.#end === undefined) {
       const entries = await this.#queue.readOn(this.#id, this.#seq, PAGE_EVENTS);
       if (entries.length === 0) return;
-      for (const entry of entries) this.#sendEvent(eventFrame(this.#id, entry));
+      await this.#sink.together(() => {
+        for (const entry of entries) this.#sendEvent(eventFrame(this.#id, entry));
+      });
       if (this.#sink.backlog() > MAX_BACKLOG_BYTES / 4) await this.#awaitReader();
     }
   }

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
+import { setImmediate as nextRound } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
 import type { Frame } from '../conversation/live.ts';
 import { MAX_BACKLOG_BYTES, type StreamEnd, type StreamSink } from '../conversation/stream.ts';
@@ -113,6 +114,7 @@ export function webSocketConnection(socket: WebSocket, wire: Writable, tally: St
       tally.sent++;
       wire.write(asMessage(frame));
     },
+    together: (sending) => together(wire, sending),
     backlog: () => wire.writableLength,
     drained: (signal) => drained(wire, signal),
     end(why) {
@@ -140,6 +142,7 @@ export function eventStreamConnection(response: Writable, tally: StreamTally): C
       tally.sent++;
       response.write(asServerSentEvent(frame));
     },
+    together: (sending) => together(response, sending),
     backlog: () => response.writableLength,
     drained: (signal) => drained(response, signal),
     end: () => void response.end(),
@@ -149,6 +152,17 @@ export function eventStreamConnection(response: Writable, tally: StreamTally): C
     },
     destroy: () => void response.destroy(),
   };
+}
+
+/** While the operating system takes all at once, each write is a call of it, and costs more than its frame. */
+async function together(wire: Writable, sending: () => void): Promise<void> {
+  wire.cork();
+  try {
+    sending();
+  } finally {
+    wire.uncork();
+  }
+  await nextRound();
 }
 
 async function drained(wire: Writable, signal: AbortSignal): Promise<void> {

@@ -5,7 +5,12 @@ import { afterEach, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { eventFrame } from '../../src/conversation/live.ts';
 import { newStreamTally } from '../../src/observability/metrics-streams.ts';
-import { Connections, eventStreamConnection, webSocketConnection } from '../../src/server/connections.ts';
+import {
+  type Connection,
+  Connections,
+  eventStreamConnection,
+  webSocketConnection,
+} from '../../src/server/connections.ts';
 import { CONVERSATION } from '../fixtures/frames.ts';
 
 beforeEach(() => void vi.useFakeTimers());
@@ -80,27 +85,55 @@ it('a peer that pings and does not read is not answered without end', () => {
   expect(socket.did).toEqual(['pong']);
 });
 
-it('4: a frame of any length arrives as one text message', async () => {
+/** What a client gets over a real socket of a connection: its text messages, and how it was closed. */
+async function receive(serve: (connection: Connection) => void): Promise<{ heard: string[]; code: number }> {
   vi.useRealTimers();
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate: false });
   onTestFinished(() => server.close());
   await once(server, 'listening');
-  const lengths = [1, 125, 126, 127, 65_535, 65_536, 300_000];
-  const frames = lengths.map((length) => ({
-    ...eventFrame(CONVERSATION, { seq: 1, type: 'message', json: '{}' }),
-    json: length > 1 ? `${'x'.repeat(length - 2)}é` : 'x',
-  }));
-  server.on('connection', (socket, { socket: wire }) => {
-    const connection = webSocketConnection(socket, wire, newStreamTally());
-    for (const frame of frames) connection.send(frame);
-    connection.end('ended');
-  });
+  server.on('connection', (socket, { socket: wire }) =>
+    serve(webSocketConnection(socket, wire, newStreamTally())),
+  );
   const client = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
   const heard: string[] = [];
   client.on('message', (bytes: Buffer, isBinary: boolean) => {
     if (!isBinary) heard.push(bytes.toString());
   });
-  const [code] = await once(client, 'close');
-  expect(heard).toEqual(frames.map(({ json }) => json));
-  expect(code).toBe(1000);
+  const [code] = (await once(client, 'close')) as [number];
+  return { heard, code };
+}
+
+const event = eventFrame(CONVERSATION, { seq: 1, type: 'message', json: '{}' });
+
+it.each(['one by one', 'together'])(
+  '4: frames of any length, sent %s, arrive as one message each',
+  async (how) => {
+    const lengths = [1, 125, 126, 127, 65_535, 65_536, 300_000];
+    const frames = lengths.map((length) => ({
+      ...event,
+      json: length > 1 ? `${'x'.repeat(length - 2)}é` : 'x',
+    }));
+    const { heard, code } = await receive((connection) => {
+      const send = (): void => {
+        for (const frame of frames) connection.send(frame);
+      };
+      if (how === 'together') void connection.together(send);
+      else send();
+      connection.end('ended');
+    });
+    expect(heard).toEqual(frames.map(({ json }) => json));
+    expect(code).toBe(1000);
+  },
+);
+
+it('4: a page that can not be sent whole ends the stream, and leaves what was sent of it', async () => {
+  const { heard, code } = await receive((connection) => {
+    const sending = connection.together(() => {
+      connection.send(event);
+      throw new Error('no event');
+    });
+    sending.catch(() => connection.end('failed'));
+  });
+  expect(heard).toEqual([event.json]);
+  expect(code).toBe(1011);
 });
