@@ -145,9 +145,11 @@ function passingFrame(
   return { type, cursor, json, seq: undefined, afterSeq, attempt, text: '', to };
 }
 
+/** There is one for each conversation that runs, so that nothing is made for those who aren't there. */
 interface Channel {
-  readonly listeners: Set<LiveListener>;
-  readonly onEnd: Set<() => void>;
+  /** Undefined where nobody listens. */
+  listeners: Set<LiveListener> | undefined;
+  onEnd: readonly (() => void)[];
   underWay: AttemptUnderWay | undefined;
 }
 
@@ -160,10 +162,12 @@ export class LocalLive implements LiveFeed, LiveStage, LiveAnnouncer {
 
   async follow(conversationId: string, listener: LiveListener): Promise<{ stop: () => void }> {
     const channel = this.#open(conversationId);
+    channel.listeners ??= new Set();
     channel.listeners.add(listener);
     if (channel.underWay) listener({ underWay: { ...channel.underWay } });
     const stop = (): void => {
-      channel.listeners.delete(listener);
+      channel.listeners?.delete(listener);
+      if (channel.listeners?.size === 0) channel.listeners = undefined;
       this.#tidy(conversationId, channel);
     };
     return { stop };
@@ -171,9 +175,9 @@ export class LocalLive implements LiveFeed, LiveStage, LiveAnnouncer {
 
   async onEnd(conversationId: string, callback: () => void): Promise<{ stop: () => void }> {
     const channel = this.#open(conversationId);
-    channel.onEnd.add(callback);
+    channel.onEnd = [...channel.onEnd, callback];
     const stop = (): void => {
-      channel.onEnd.delete(callback);
+      channel.onEnd = channel.onEnd.filter((kept) => kept !== callback);
       this.#tidy(conversationId, channel);
     };
     return { stop };
@@ -182,13 +186,13 @@ export class LocalLive implements LiveFeed, LiveStage, LiveAnnouncer {
   started(conversationId: string, attempt: AttemptUnderWay): void {
     const channel = this.#open(conversationId);
     channel.underWay = attempt;
-    if (channel.listeners.size > 0) send(channel, startedFrame(conversationId, attempt));
+    if (channel.listeners) send(channel, startedFrame(conversationId, attempt));
   }
 
   said(conversationId: string, attempt: AttemptUnderWay, text: string): void {
     attempt.text += text;
     const channel = this.#channels.get(conversationId);
-    if (channel === undefined || channel.underWay !== attempt || channel.listeners.size === 0) return;
+    if (channel === undefined || channel.underWay !== attempt || !channel.listeners) return;
     send(channel, deltaFrame(conversationId, attempt, text, attempt.text.length));
   }
 
@@ -200,7 +204,7 @@ export class LocalLive implements LiveFeed, LiveStage, LiveAnnouncer {
     const channel = this.#channels.get(conversationId);
     if (channel?.underWay !== attempt) return;
     channel.underWay = undefined;
-    if (channel.listeners.size > 0) send(channel, failedFrame(conversationId, attempt, failure));
+    if (channel.listeners) send(channel, failedFrame(conversationId, attempt, failure));
     this.#tidy(conversationId, channel);
   }
 
@@ -210,7 +214,7 @@ export class LocalLive implements LiveFeed, LiveStage, LiveAnnouncer {
     for (const entry of entries) {
       // An attempt that began behind this event goes on: the event was announced late.
       if (channel.underWay && channel.underWay.afterSeq < entry.seq) channel.underWay = undefined;
-      if (channel.listeners.size > 0) send(channel, eventFrame(conversationId, entry));
+      if (channel.listeners) send(channel, eventFrame(conversationId, entry));
       if (entry.type === 'conversation.terminated') this.#end(channel);
     }
     this.#tidy(conversationId, channel);
@@ -260,25 +264,26 @@ export class LocalLive implements LiveFeed, LiveStage, LiveAnnouncer {
   }
 
   #end(channel: Channel): void {
-    for (const callback of channel.onEnd) callback();
-    channel.onEnd.clear();
+    const callbacks = channel.onEnd;
+    channel.onEnd = [];
+    for (const callback of callbacks) callback();
   }
 
   #open(conversationId: string): Channel {
     let channel = this.#channels.get(conversationId);
     if (channel === undefined) {
-      channel = { listeners: new Set(), onEnd: new Set(), underWay: undefined };
+      channel = { listeners: undefined, onEnd: [], underWay: undefined };
       this.#channels.set(conversationId, channel);
     }
     return channel;
   }
 
   #tidy(conversationId: string, channel: Channel): void {
-    if (channel.listeners.size > 0 || channel.onEnd.size > 0 || channel.underWay !== undefined) return;
+    if (channel.listeners || channel.onEnd.length > 0 || channel.underWay) return;
     if (this.#channels.get(conversationId) === channel) this.#channels.delete(conversationId);
   }
 }
 
 function send({ listeners }: Channel, item: LiveItem): void {
-  for (const listener of listeners) listener(item);
+  for (const listener of listeners ?? []) listener(item);
 }
