@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { validate, version } from 'uuid';
 import { expect, it } from 'vitest';
 import { conversationIds } from '../../src/server/conversation-ids.ts';
