@@ -77,7 +77,7 @@ export function createWriter(
      VALUES (?, ?, ?, ?, ?, ?, ?)`,
   );
   const insertProvider = database.prepare(
-    'INSERT OR IGNORE INTO conversation_providers (provider, conversation) VALUES (?, ?)',
+    'INSERT INTO conversation_providers (provider, conversation) VALUES (?, ?)',
   );
   const insertTopic = database.prepare('INSERT INTO topics (rowid, topic) VALUES (?, ?)');
   const insertEvent = database.prepare(
@@ -148,7 +148,7 @@ export function createWriter(
       opening.sender,
       agentTurns,
     );
-    for (const { provider } of agents) insertProvider.run(provider, key);
+    for (const provider of new Set(agents.map((agent) => agent.provider))) insertProvider.run(provider, key);
     insertTopic.run(key, caseless(topic));
     insertEntries(key, entries);
     if (idempotency) insertIdempotencyKey.run(idempotency.key, idempotency.bodyHash, key, createdAt);
