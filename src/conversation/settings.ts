@@ -149,18 +149,18 @@ export function resolveSettings(
     }
   }
 
-  const termination = request.termination ?? {};
+  const { phrases, minTurns, similarity, maxTotalTokens, maxCostUsd } = request.termination ?? {};
+  // What is undefined is left out where this becomes JSON, which is all that the log and clients get of it.
   const settings: ConversationSettings = {
     topic: request.topic,
     agents: agents.flatMap(({ agent, player, fallbacks }, index) => {
       if (!player) return [];
       return {
         name: names[index] ?? '',
-        ...toModelChoice(player),
-        ...(fallbacks
-          ? { fallbacks: fallbacks.flatMap((chosen) => (chosen ? [toModelChoice(chosen)] : [])) }
-          : {}),
-        ...(agent.instructions === undefined ? {} : { instructions: agent.instructions }),
+        provider: player.entry.id,
+        model: player.model,
+        fallbacks: fallbacks?.flatMap((chosen) => (chosen ? [toModelChoice(chosen)] : [])),
+        instructions: agent.instructions,
         temperature: agent.temperature ?? defaults.temperature,
         maxOutputTokens: agent.maxOutputTokens ?? defaults.maxOutputTokens,
       };
@@ -169,17 +169,17 @@ export function resolveSettings(
     maxTurns: request.maxTurns ?? defaults.maxTurns,
     timeoutSeconds: request.timeoutSeconds ?? defaults.timeoutSeconds,
     contextMessages: request.contextMessages ?? defaults.contextMessages,
-    ...(request.onCircuitOpen === undefined ? {} : { onCircuitOpen: request.onCircuitOpen }),
+    onCircuitOpen: request.onCircuitOpen,
     termination: {
-      phrases: termination.phrases ?? ['[done]'],
-      minTurns: termination.minTurns ?? 2,
+      phrases: phrases ?? ['[done]'],
+      minTurns: minTurns ?? 2,
       similarity: {
-        threshold: termination.similarity?.threshold ?? defaults.similarity.threshold,
-        consecutive: termination.similarity?.consecutive ?? defaults.similarity.consecutive,
-        ...(termination.similarity?.nudge === undefined ? {} : { nudge: termination.similarity.nudge }),
+        threshold: similarity?.threshold ?? defaults.similarity.threshold,
+        consecutive: similarity?.consecutive ?? defaults.similarity.consecutive,
+        nudge: similarity?.nudge,
       },
-      ...(termination.maxTotalTokens === undefined ? {} : { maxTotalTokens: termination.maxTotalTokens }),
-      ...(termination.maxCostUsd === undefined ? {} : { maxCostUsd: termination.maxCostUsd }),
+      maxTotalTokens,
+      maxCostUsd,
     },
     metadata: request.metadata ?? {},
   };

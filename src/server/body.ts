@@ -31,20 +31,24 @@ export function registerBodyParser(app: FastifyInstance): void {
   });
 }
 
-async function read(payload: IncomingMessage): Promise<Buffer> {
+/** By plain listeners: an iterator over the stream costs more than all that is done with a body. */
+function read(payload: IncomingMessage): Promise<Buffer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const kept: Buffer[] = [];
   let size = 0;
-  try {
-    for await (const chunk of payload.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size <= MAX_BODY_BYTES) kept.push(chunk);
-      if (size > MAX_DRAINED_BYTES) break;
-    }
-  } catch {
-    throw new AppError('validation_failed', 'The body ended before its time');
-  }
-  if (size > MAX_BODY_BYTES) throw new AppError('payload_too_large', 'The body is larger than 1 MiB');
-  return Buffer.concat(kept);
+  const end = (): void => {
+    if (size <= MAX_BODY_BYTES) return resolve(kept.length === 1 ? (kept[0] as Buffer) : Buffer.concat(kept));
+    payload.pause();
+    reject(new AppError('payload_too_large', 'The body is larger than 1 MiB'));
+  };
+  payload.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    if (size <= MAX_BODY_BYTES) kept.push(chunk);
+    if (size > MAX_DRAINED_BYTES) end();
+  });
+  payload.on('end', end);
+  payload.on('error', () => reject(new AppError('validation_failed', 'The body ended before its time')));
+  return promise;
 }
 
 function parseJson(body: Buffer): unknown {

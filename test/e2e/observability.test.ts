@@ -47,6 +47,7 @@ function vendorScript(id: string): Script {
     const text = `${WORDS[0]} ${call} a${call} b${call} c${call} d${call}`;
     if (id === 'grok') return fault('server_error');
     if (model === 'locked') return fault('authentication', { echo: keyOf(id) });
+    if (model === 'small') return fault('context_too_long');
     if (model === 'hangs') return hang;
     if (model === 'parrot') return answer(`${WORDS[0]}: the same and the same again, for ever and a day.`);
     if (model === 'closer') return answer(`${text} [done]`);
@@ -72,6 +73,7 @@ const TALKS: readonly Partial<ConversationRequest>[] = [
   { agents: [player('chatgpt', { model: 'locked' }), player('embedded')] },
   { agents: [player('grok', { fallbacks: [{ provider: 'embedded' }] }), player('embedded')], maxTurns: 4 },
   { agents: [player('grok'), player('embedded')], onCircuitOpen: 'end' },
+  { agents: [player('local', { model: 'small' }), player('embedded')] },
   { agents: [player('local', { model: 'hangs' }), player('embedded')] },
 ];
 const HANGING = TALKS.length - 1;

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
-import { v7 as uuidv7 } from 'uuid';
 import { z } from 'zod';
 import type { Ending } from '../../conversation/events.ts';
 import { type ConversationRecord, type NewConversation, newRecord } from '../../conversation/queue.ts';
@@ -11,6 +10,7 @@ import {
   resolveSettings,
 } from '../../conversation/settings.ts';
 import { AppError, invalid, notFound } from '../../errors.ts';
+import { conversationIds } from '../conversation-ids.ts';
 import { creationRequest } from '../conversation-request.ts';
 import { type ConversationView, conversation, viewConversation } from '../conversation-view.ts';
 import type { ServerParts } from '../parts.ts';
@@ -175,14 +175,15 @@ function settingsFor(request: ConversationRequest, { roster, defaults }: ServerP
   throw new AppError('provider_not_configured', message, { faults: [{ path, message }] });
 }
 
+const nextId = conversationIds();
+
 /** Makes a conversation and has it run; or finds the one that the idempotency key stands for. */
 async function create(
   parts: ServerParts,
   settings: ConversationSettings,
   idempotency: NewConversation['idempotency'],
 ): Promise<{ record: ConversationRecord; replayed: boolean }> {
-  const id = uuidv7();
-  const createdAt = timeOf(id);
+  const { id, createdAt } = nextId();
   const place = parts.runner.reserve();
   try {
     const conversation = { id, settings, createdAt, startedAt: place ? createdAt : null, idempotency };
@@ -232,9 +233,4 @@ function hashOf(body: unknown): string {
       : value,
   );
   return createHash('sha256').update(sorted).digest('hex');
-}
-
-/** The time within a UUIDv7: https://www.rfc-editor.org/rfc/rfc9562#section-5.7 */
-function timeOf(id: string): Date {
-  return new Date(Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16));
 }

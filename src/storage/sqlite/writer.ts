@@ -83,7 +83,7 @@ export function createWriter(
      VALUES (?, ?, ?, ?, ?, ?, ?)`,
   );
   const insertProvider = database.prepare(
-    'INSERT OR IGNORE INTO conversation_providers (provider, conversation) VALUES (?, ?)',
+    'INSERT INTO conversation_providers (provider, conversation) VALUES (?, ?)',
   );
   const insertTopic = database.prepare('INSERT INTO topics (rowid, topic) VALUES (?, ?)');
   const insertEvent = database.prepare(
@@ -174,7 +174,7 @@ export function createWriter(
       JSON.stringify(agentTurns),
     );
     keep(id, { key, isTerminated: false, lastSeq: entries.length, agentTurns });
-    for (const { provider } of agents) insertProvider.run(provider, key);
+    for (const provider of new Set(agents.map((agent) => agent.provider))) insertProvider.run(provider, key);
     insertTopic.run(key, caseless(topic));
     insertEntries(key, entries);
     if (idempotency) insertIdempotencyKey.run(idempotency.key, idempotency.bodyHash, key, createdAt);
