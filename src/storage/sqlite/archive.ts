@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type Database from 'better-sqlite3';
-import { caseless } from '../../conversation/caseless.ts';
 import { IDEMPOTENCY_WINDOW_MS, type LogEntry } from '../../conversation/queue.ts';
 import type { ConversationArchive, KeptConversation, Listed } from '../archive.ts';
 import { StorageError } from '../storage-error.ts';
@@ -10,6 +9,7 @@ import { FIND_BY_ID, type ListedRow } from './listing.ts';
 import { lockDirectory } from './lock.ts';
 import { READ_ON, readLog } from './log.ts';
 import { toRecord } from './records.ts';
+import { openTopicIndex, type TopicIndex } from './topics.ts';
 
 const LISTED_AT_ONCE = 500;
 /** Events in one transaction, so that not every conversation waits for an fsync of its own. */
@@ -42,6 +42,7 @@ class SqliteArchive implements ConversationArchive {
   readonly #lock: { release: () => void };
   readonly #readOn: Database.Statement<unknown[], LogEntry>;
   readonly #insertEvent: Database.Statement;
+  readonly #topics: TopicIndex;
   /** Events of the transaction that is open. */
   #uncommitted = 0;
 
@@ -52,6 +53,7 @@ class SqliteArchive implements ConversationArchive {
     this.#insertEvent = database.prepare(
       'INSERT INTO events (conversation, seq, type, json) VALUES (?, ?, ?, ?)',
     );
+    this.#topics = openTopicIndex(database);
   }
 
   async count(): Promise<number> {
@@ -189,7 +191,7 @@ class SqliteArchive implements ConversationArchive {
       'INSERT OR IGNORE INTO conversation_providers (provider, conversation) VALUES (?, ?)',
     );
     for (const { provider } of agents) insertProvider.run(provider, key);
-    this.#database.prepare('INSERT INTO topics (rowid, topic) VALUES (?, ?)').run(key, caseless(topic));
+    this.#topics.add(key, topic);
     return key;
   }
 

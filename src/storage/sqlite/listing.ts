@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3';
-import { caseless } from '../../conversation/caseless.ts';
 import type { ConversationFilter } from '../../conversation/queue.ts';
+import { topicSearch } from './topics.ts';
 
 /** A row of the catalog with the text of its log's first event, which holds the settings. */
 export interface ListedRow {
@@ -27,12 +27,9 @@ const WITH_SETTINGS = 'JOIN events e ON e.conversation = c.key AND e.seq = 1';
 
 export const FIND_BY_ID = `SELECT ${COLUMNS} FROM conversations c ${WITH_SETTINGS} WHERE c.id = ?`;
 
-/** The trigram index can't look for less. */
-const INDEXED_CODE_POINTS = 3;
-
 /**
  * The query for one page of conversations, newest first. It walks down the index of the filter that leaves
- * the least, and stops when the page is full; only a `q` of one or two characters reads topic by topic.
+ * the least, and stops when the page is full.
  *
  * @param before the key that the page begins below
  */
@@ -54,12 +51,10 @@ export function listingQuery(
   let from = 'conversations c';
   let key = 'c.key';
   if (q !== undefined && !few) {
-    from = 'topics t CROSS JOIN conversations c ON c.key = t.rowid';
+    const { table, query } = topicSearch(q);
+    from = `${table} t CROSS JOIN conversations c ON c.key = t.rowid`;
     key = 't.rowid';
-    const folded = caseless(q);
-    if ([...folded].length >= INDEXED_CODE_POINTS)
-      also('t.topic MATCH ?', `"${folded.replaceAll('"', '""')}"`);
-    else also('instr(t.topic, ?) > 0', folded);
+    also(`t.${table} MATCH ?`, query);
   } else if (provider !== undefined && !few) {
     from = 'conversation_providers p CROSS JOIN conversations c ON c.key = p.conversation';
     key = 'p.conversation';

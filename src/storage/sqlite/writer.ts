@@ -1,5 +1,4 @@
 import type Database from 'better-sqlite3';
-import { caseless } from '../../conversation/caseless.ts';
 import {
   type Ending,
   type Message,
@@ -13,6 +12,7 @@ import {
   type LogEntry,
 } from '../../conversation/queue.ts';
 import type { ConversationSettings } from '../../conversation/settings.ts';
+import { openTopicIndex } from './topics.ts';
 
 /** One change of state, as plain data, so that it may cross to another thread. Times are milliseconds since 1970. */
 export type WriteOperation =
@@ -79,7 +79,7 @@ export function createWriter(
   const insertProvider = database.prepare(
     'INSERT OR IGNORE INTO conversation_providers (provider, conversation) VALUES (?, ?)',
   );
-  const insertTopic = database.prepare('INSERT INTO topics (rowid, topic) VALUES (?, ?)');
+  const topics = openTopicIndex(database);
   const insertEvent = database.prepare(
     'INSERT INTO events (conversation, seq, type, json) VALUES (?, ?, ?, ?)',
   );
@@ -111,7 +111,6 @@ export function createWriter(
     'DELETE FROM events WHERE conversation = ?',
     'DELETE FROM conversation_providers WHERE conversation = ?',
     'DELETE FROM idempotency_keys WHERE conversation = ?',
-    'DELETE FROM topics WHERE rowid = ?',
     'DELETE FROM conversations WHERE key = ?',
   ].map((sql) => database.prepare<[number]>(sql));
 
@@ -149,7 +148,7 @@ export function createWriter(
       agentTurns,
     );
     for (const { provider } of agents) insertProvider.run(provider, key);
-    insertTopic.run(key, caseless(topic));
+    topics.add(key, topic);
     insertEntries(key, entries);
     if (idempotency) insertIdempotencyKey.run(idempotency.key, idempotency.bodyHash, key, createdAt);
     return { outcome: 'created', entries };
@@ -202,6 +201,7 @@ export function createWriter(
       case 'remove': {
         const row = find.get(operation.id);
         if (!row) return NOT_FOUND;
+        topics.remove(row.key);
         for (const removal of removals) removal.run(row.key);
         return { outcome: 'removed', entries: [] };
       }
