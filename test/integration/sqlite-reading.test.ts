@@ -5,6 +5,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Message } from '../../src/conversation/events.ts';
 import type { ConversationFilter } from '../../src/conversation/queue.ts';
 import { RecentMessages } from '../../src/storage/recent-messages.ts';
+import { Beginnings } from '../../src/storage/sqlite/beginnings.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';
 import { Announced, conversation, ENDED_BY_USER, later, reply, settings } from '../fixtures/conversations.ts';
 import { temporaryFolder } from '../fixtures/server.ts';
@@ -73,13 +74,14 @@ describe('queries', () => {
   });
 
   /**
-   * A scan is one of an index, asks a full-text index for a match or for one row, or walks conversations from the
+   * A scan is one of an index, asks a full-text index for a match or for one row, goes through keys that are given, or walks conversations from the
    * newest until the page is full.
    */
   function isCostly(detail: string, sql: string): boolean {
     if (detail.startsWith('USE TEMP B-TREE')) return !sql.includes("status IN ('running', 'queued')");
     if (!detail.startsWith('SCAN')) return false;
-    if (/ USING (COVERING )?INDEX | VIRTUAL TABLE INDEX \d+:.*[=M]/.test(detail)) return false;
+    if (/ USING (COVERING )?INDEX | VIRTUAL TABLE INDEX \d+:.*[=M]|^SCAN json_each /.test(detail))
+      return false;
     return !(detail === 'SCAN c' && sql.includes('ORDER BY c.key DESC LIMIT'));
   }
 
@@ -132,6 +134,48 @@ describe('queries', () => {
       [6000, 1000, 5000].map((at) => later(at).toISOString()),
     );
     expect((await storage.list({ createdAfter: later(5500) }, { limit: 10 })).items).toHaveLength(1);
+  });
+});
+
+describe('the settings that are remembered', () => {
+  it('are those of each conversation, however many and large they are', async () => {
+    const { storage } = open();
+    const made = Array.from({ length: 6 }, (_, index) =>
+      conversation({ settings: settings({ topic: `topic ${index}`, openingMessage: 'x'.repeat(400_000) }) }),
+    );
+    for (const each of made) await storage.create(each);
+    const expected = made.map((each) => each.settings).reverse();
+    for (let round = 0; round < 3; round++) {
+      const { items } = await storage.list({}, { limit: 6 });
+      expect(items.map((record) => record.settings)).toEqual(expected);
+      expect((await storage.get(made[round]?.id ?? ''))?.settings).toEqual(made[round]?.settings);
+    }
+  });
+
+  it('are forgotten with their conversation, and when they are too many', async () => {
+    const { storage, folder } = open();
+    const made = Array.from({ length: 4 }, () =>
+      conversation({ settings: settings({ openingMessage: 'x'.repeat(300_000) }) }),
+    );
+    for (const each of made) await storage.create(each);
+    const database = new Database(join(folder, 'conversations.sqlite'));
+    onTestFinished(() => void database.close());
+    const beginnings = new Beginnings(database);
+    const rows = made.map(({ id }, index) => ({ id, key: index + 1 }));
+    expect(beginnings.of(rows)).toHaveLength(4);
+    // What is still found now is in memory only.
+    database.exec('DELETE FROM events');
+    const remembered = () =>
+      rows.map((row) => {
+        try {
+          return beginnings.of([row]).length;
+        } catch {
+          return 0;
+        }
+      });
+    expect(remembered()).toEqual([0, 1, 1, 1]);
+    beginnings.drop(rows[2]?.id ?? '');
+    expect(remembered()).toEqual([0, 1, 0, 1]);
   });
 });
 

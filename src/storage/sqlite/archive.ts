@@ -4,6 +4,7 @@ import type Database from 'better-sqlite3';
 import { IDEMPOTENCY_WINDOW_MS, type LogEntry } from '../../conversation/queue.ts';
 import type { ConversationArchive, KeptConversation, Listed } from '../archive.ts';
 import { StorageError } from '../storage-error.ts';
+import { Beginnings } from './beginnings.ts';
 import { DATABASE_FILE, openDatabase } from './database.ts';
 import { FIND_BY_ID, type ListedRow } from './listing.ts';
 import { lockDirectory } from './lock.ts';
@@ -43,6 +44,7 @@ class SqliteArchive implements ConversationArchive {
   readonly #readOn: Database.Statement<unknown[], LogEntry>;
   readonly #insertEvent: Database.Statement;
   readonly #topics: TopicIndex;
+  readonly #beginnings: Beginnings;
   /** Events of the transaction that is open. */
   #uncommitted = 0;
 
@@ -54,6 +56,7 @@ class SqliteArchive implements ConversationArchive {
       'INSERT INTO events (conversation, seq, type, json) VALUES (?, ?, ?, ?)',
     );
     this.#topics = openTopicIndex(database);
+    this.#beginnings = new Beginnings(database);
   }
 
   async count(): Promise<number> {
@@ -71,8 +74,10 @@ class SqliteArchive implements ConversationArchive {
   }
 
   async read(id: string): Promise<KeptConversation | undefined> {
-    const row = this.#database.prepare<[string], ListedRow>(FIND_BY_ID).get(id);
-    if (!row) return undefined;
+    const rows = this.#database.prepare<[string], ListedRow>(FIND_BY_ID).all(id);
+    const [found] = this.#beginnings.of(rows);
+    if (!found) return undefined;
+    const { row, created } = found;
     const lastSender = this.#database
       .prepare('SELECT last_sender FROM conversations WHERE key = ?')
       .pluck()
@@ -85,7 +90,7 @@ class SqliteArchive implements ConversationArchive {
     const idempotency = held
       ? { key: { text: held.key }, bodyHash: held.body_hash, createdAt: held.created_at }
       : null;
-    return { record: toRecord(row), lastSender, idempotency };
+    return { record: toRecord(row, created), lastSender, idempotency };
   }
 
   async readOn(id: string, afterSeq: number, limit: number): Promise<LogEntry[]> {
