@@ -85,6 +85,8 @@ async function requestsOf(url: string, ids: string[], from: Date): Promise<[stri
     ['list by q, in one topic of 1,000', list(`q=${RARE_WORD}`)],
     ['list by q, in no topic', list('q=nowheretobefound')],
     ['list by q of two letters', list('q=zz')],
+    ['list by q of two letters, in every topic', list(`q=${COMMON_WORD.slice(0, 2)}`)],
+    ['list by q of one letter, in every topic', list(`q=${COMMON_WORD.slice(0, 1)}`)],
     ['list by q and provider', list(`q=${RARE_WORD}&provider=claude`)],
     ['list before an early time', list(`createdBefore=${early}`)],
     ['list before an early time, by provider', list(`createdBefore=${early}&provider=claude`)],
@@ -119,6 +121,7 @@ async function statementsOfReading(folder: string, ids: string[], from: Date): P
     { provider: 'claude' },
     { q: RARE_WORD },
     { q: 'zz' },
+    { q: 'z' },
     { q: RARE_WORD, provider: 'claude' },
   ] as const;
   const statements = await gatherStatements(async () => {

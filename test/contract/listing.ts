@@ -207,6 +207,77 @@ export function describeListing(open: OpenStorage): void {
       expect(await topics({ q, status: 'running' })).toEqual(expected);
       expect(await topics({ q, provider: 'embedded' }, 1)).toEqual(expected);
     });
+
+    it.each([
+      ['C', ['naïve cafe\u0301', 'C:\\path * NEAR(a b) AND OR', 'Say "cheese" to them']],
+      ['E\u0301', ['naïve cafe\u0301']],
+      ['\u0301', ['naïve cafe\u0301']],
+      ['SS', ['Straße, STRASSE']],
+      ['ß', ['GROẞ', 'Straße, STRASSE']],
+      ['ẞ', ['GROẞ', 'Straße, STRASSE']],
+      ['ßE', ['Straße, STRASSE']],
+      ['i', ['İzmir', 'ΟΔΟΣ i', 'tab\tand\nline', "It's 100% sure_thing", '🙂🙃🙂 smile']],
+      ['İ', ['İzmir']],
+      ['IZ', []],
+      ['ς', ['ΟΔΟΣ i']],
+      ['ΟΣ', ['ΟΔΟΣ i']],
+      ['σ ', ['ΟΔΟΣ i']],
+      ['🙂', ['🙂🙃🙂 smile']],
+      ['🙃🙂', ['🙂🙃🙂 smile']],
+      ['🙃🙃', []],
+      ['🙂 ', ['🙂🙃🙂 smile']],
+      ['話', ['話', '日本語の会話']],
+      ['会話', ['日本語の会話']],
+      ['話会', []],
+      ['語 ', []],
+      ['*', ['C:\\path * NEAR(a b) AND OR']],
+      ['* ', ['C:\\path * NEAR(a b) AND OR']],
+      ['e*', []],
+      ['()', []],
+      ['OR', ['C:\\path * NEAR(a b) AND OR']],
+      ['" ', ['Say "cheese" to them']],
+      ['""', []],
+      ["'", ["It's 100% sure_thing"]],
+      ['% ', ["It's 100% sure_thing"]],
+      ['_t', ["It's 100% sure_thing"]],
+      ['__', []],
+      ['\n', ['tab\tand\nline']],
+      ['00', ["It's 100% sure_thing"]],
+      ['0*', []],
+      ['x', ['x']],
+    ])('find %j, however short, in every topic that has it and in no other', async (q, expected) => {
+      const all = [
+        'Say "cheese" to them',
+        "It's 100% sure_thing",
+        'C:\\path * NEAR(a b) AND OR',
+        'naïve cafe\u0301',
+        '日本語の会話',
+        '🙂🙃🙂 smile',
+        'ΟΔΟΣ i',
+        'tab\tand\nline',
+        'Straße, STRASSE',
+        'GROẞ',
+        'İzmir',
+        'x',
+        '話',
+      ];
+      await Promise.all(all.map((topic) => add(topic)));
+      const found = await topics({ q });
+      expect(found.toSorted()).toEqual(expected.toSorted());
+      expect(await topics({ q }, 1)).toEqual(found);
+      expect(await topics({ q, provider: 'embedded', createdAfter: later(-1) }, 2)).toEqual(found);
+      expect(await topics({ q, status: 'terminated' })).toEqual([]);
+    });
+
+    it('find one and two characters no more in topics that were removed', async () => {
+      const [gone, kept] = [await add('Zoë 🐝 ab'), await add('🐝 abc')];
+      for (const q of ['z', '🐝', 'AB', '🐝 ']) expect((await topics({ q })).at(-1)).toContain('🐝 ab');
+      await storage.delete(gone);
+      for (const q of ['z', 'ë', 'oë', 'ë ']) expect(await topics({ q })).toEqual([]);
+      for (const q of ['🐝', 'AB', '🐝 ', 'c']) expect(await topics({ q })).toEqual(['🐝 abc']);
+      await storage.delete(kept);
+      for (const q of ['🐝', 'ab', 'c']) expect(await topics({ q })).toEqual([]);
+    });
   });
 
   describe('lists of messages', () => {

@@ -18,7 +18,7 @@ import {
 
 const NAMES = ['Ada', '__proto__', 'O"N\'eill'];
 const PROVIDERS = ['claude', 'grok', 'embedded'];
-const WORDS = ['bees', 'Ants', '100%', '"q"', '日本', 'a_b'];
+const WORDS = ['bees', 'Ants', '100%', '"q"', '日本', 'a_b', 'İß🙂'];
 
 type Step =
   | {
@@ -79,7 +79,24 @@ const query = fc.record({
     {
       status: fc.constantFrom('queued' as const, 'running' as const, 'terminated' as const),
       provider: fc.constantFrom(...PROVIDERS),
-      q: fc.constantFrom(...WORDS, 'BEE', 'b', '%', 's a', '"', '本'),
+      q: fc.constantFrom(
+        ...WORDS,
+        'BEE',
+        'b',
+        'S',
+        '%',
+        ' ',
+        's ',
+        's a',
+        '"',
+        '本',
+        '本 ',
+        'ẞ',
+        'i',
+        '🙂',
+        'ß🙂',
+        'e*',
+      ),
       createdAfter: fc.nat({ max: 20 }).map((hours) => later(hours * 3_600_000)),
       createdBefore: fc.nat({ max: 60 }).map((hours) => later(hours * 3_600_000)),
     },

@@ -167,7 +167,10 @@ it('carries all there and back again, byte for byte and in the same order, and g
   expect(returned).toMatchObject({ code: 0, out: expect.stringContaining('1 idempotency keys could not') });
   expect(logsInFolder(back)).toEqual(before);
   const silence = await startLocal(hang);
-  expect(await list(await startServer({ DATA_DIR: back, ...silence }))).toBe(listed);
+  const served = await startServer({ DATA_DIR: back, ...silence });
+  expect(await list(served)).toBe(listed);
+  const { body: found } = await call(served.url, '/conversations?q=SS');
+  expect(found).toMatchObject({ items: { length: 2 } });
 
   // A server on Redis has the same list, knows the key, and goes on with what had not ended.
   const fresh = unlikeAnswers();

@@ -5,6 +5,7 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { Message } from '../../src/conversation/events.ts';
 import { type ContextMessage, type ConversationFilter, toContext } from '../../src/conversation/queue.ts';
 import { RecentMessages } from '../../src/storage/recent-messages.ts';
+import { Beginnings } from '../../src/storage/sqlite/beginnings.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';
 import { Announced, conversation, ENDED_BY_USER, later, reply, settings } from '../fixtures/conversations.ts';
 import { temporaryFolder } from '../fixtures/server.ts';
@@ -19,7 +20,7 @@ describe('queries', () => {
   const filters: ConversationFilter[] = [];
   for (const status of [undefined, 'running', 'queued', 'terminated'] as const) {
     for (const provider of [undefined, 'claude']) {
-      for (const q of [undefined, 'be', 'bees']) {
+      for (const q of [undefined, 'b', 'be', 'bees']) {
         for (const createdAfter of [undefined, later(-1)]) {
           for (const createdBefore of [undefined, later(1)]) {
             filters.push({ status, provider, q, createdAfter, createdBefore });
@@ -72,25 +73,17 @@ describe('queries', () => {
     expect(statements.size).toBeGreaterThan(40);
   });
 
-  /** A scan is one of an index, or walks conversations from the newest until the page is full. */
+  /**
+   * A scan is one of an index, asks a full-text index for a match or for one row, goes through keys that are given, or walks conversations from the
+   * newest until the page is full.
+   */
   function isCostly(detail: string, sql: string): boolean {
     if (detail.startsWith('USE TEMP B-TREE')) return !sql.includes("status IN ('running', 'queued')");
     if (!detail.startsWith('SCAN')) return false;
-    if (/ USING (COVERING )?INDEX | VIRTUAL TABLE INDEX /.test(detail)) return false;
+    if (/ USING (COVERING )?INDEX | VIRTUAL TABLE INDEX \d+:.*[=M]|^SCAN json_each /.test(detail))
+      return false;
     return !(detail === 'SCAN c' && sql.includes('ORDER BY c.key DESC LIMIT'));
   }
-
-  it('read topics one by one only for one or two characters', async () => {
-    const prepare = vi.spyOn(Database.prototype, 'prepare');
-    onTestFinished(() => prepare.mockRestore());
-    const { storage } = open();
-    const sqlOf = async (q: string): Promise<string> => {
-      await storage.list({ q }, { limit: 1 });
-      return String(prepare.mock.lastCall?.[0]);
-    };
-    expect(await sqlOf('be')).toContain('instr(');
-    expect(await sqlOf('bee')).toContain('MATCH');
-  });
 
   it('find topics that were written before topics were kept without case', async () => {
     const folder = temporaryFolder();
@@ -100,12 +93,35 @@ describe('queries', () => {
     await before.create(made);
     before.close();
     const database = new Database(path);
-    database.exec(`UPDATE topics SET topic = 'Τέλος of BEES'; PRAGMA user_version = 1`);
+    database.exec(
+      `DROP TABLE topic_pairs; UPDATE topics SET topic = 'Τέλος of BEES'; PRAGMA user_version = 1`,
+    );
     database.close();
     const { storage } = open(folder);
     for (const q of ['e', 'σ ', 'ΤΈΛΟΣ', 'bees']) {
       expect((await storage.list({ q }, { limit: 5 })).items).toMatchObject([{ id: made.id }]);
     }
+  });
+
+  it('find one and two characters in topics that were written before there was an index of them', async () => {
+    const folder = temporaryFolder();
+    const before = openSqliteStorage(folder, 'a test', new Announced());
+    const topics = Array.from({ length: 300 }, (_, index) => `${index} Bees 🐝`);
+    const made = topics.map((topic) => conversation({ settings: settings({ topic }) }));
+    for (const each of made) await before.create(each);
+    before.close();
+    const database = new Database(join(folder, 'conversations.sqlite'));
+    database.exec('DROP TABLE topic_pairs; PRAGMA user_version = 2');
+    database.close();
+    const { storage } = open(folder);
+    const count = async (q: string): Promise<number> =>
+      (await storage.list({ q }, { limit: 500 })).items.length;
+    expect(await Promise.all(['B', 'S ', '🐝', '🐝🐝', '99', '9'].map(count))).toEqual([
+      300, 300, 300, 0, 3, 57,
+    ]);
+    await storage.create(conversation({ settings: settings({ topic: 'More bees' }) }));
+    await storage.delete(made[99]?.id ?? '');
+    expect(await Promise.all(['B', '🐝', '99', '9'].map(count))).toEqual([300, 299, 2, 56]);
   });
 
   it('keep the order of creation when the clock is set back', async () => {
@@ -118,6 +134,48 @@ describe('queries', () => {
       [6000, 1000, 5000].map((at) => later(at).toISOString()),
     );
     expect((await storage.list({ createdAfter: later(5500) }, { limit: 10 })).items).toHaveLength(1);
+  });
+});
+
+describe('the settings that are remembered', () => {
+  it('are those of each conversation, however many and large they are', async () => {
+    const { storage } = open();
+    const made = Array.from({ length: 6 }, (_, index) =>
+      conversation({ settings: settings({ topic: `topic ${index}`, openingMessage: 'x'.repeat(400_000) }) }),
+    );
+    for (const each of made) await storage.create(each);
+    const expected = made.map((each) => each.settings).reverse();
+    for (let round = 0; round < 3; round++) {
+      const { items } = await storage.list({}, { limit: 6 });
+      expect(items.map((record) => record.settings)).toEqual(expected);
+      expect((await storage.get(made[round]?.id ?? ''))?.settings).toEqual(made[round]?.settings);
+    }
+  });
+
+  it('are forgotten with their conversation, and when they are too many', async () => {
+    const { storage, folder } = open();
+    const made = Array.from({ length: 4 }, () =>
+      conversation({ settings: settings({ openingMessage: 'x'.repeat(300_000) }) }),
+    );
+    for (const each of made) await storage.create(each);
+    const database = new Database(join(folder, 'conversations.sqlite'));
+    onTestFinished(() => void database.close());
+    const beginnings = new Beginnings(database);
+    const rows = made.map(({ id }, index) => ({ id, key: index + 1 }));
+    expect(beginnings.of(rows)).toHaveLength(4);
+    // What is still found now is in memory only.
+    database.exec('DELETE FROM events');
+    const remembered = () =>
+      rows.map((row) => {
+        try {
+          return beginnings.of([row]).length;
+        } catch {
+          return 0;
+        }
+      });
+    expect(remembered()).toEqual([0, 1, 1, 1]);
+    beginnings.drop(rows[2]?.id ?? '');
+    expect(remembered()).toEqual([0, 1, 0, 1]);
   });
 });
 

@@ -6,6 +6,7 @@ import { openingEvents } from '../../src/conversation/events.ts';
 import { openDatabase } from '../../src/storage/sqlite/database.ts';
 import { GroupCommit } from '../../src/storage/sqlite/group-commit.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';
+import { pairsOf } from '../../src/storage/sqlite/topics.ts';
 import { createWriter, type WriteOperation } from '../../src/storage/sqlite/writer.ts';
 import {
   Announced,
@@ -189,6 +190,35 @@ describe('removing', () => {
     expect(await readLog(storage, kept.id)).toHaveLength(3);
     storage.close();
     expect(traces(folder, SECRET)).toEqual([]);
+  });
+
+  it('leaves nothing in the indexes of topics, and what others have there', async () => {
+    const { storage, folder } = open();
+    const topics = Array.from({ length: 60 }, (_, index) => `Topic ${index} ${'🧿🪬'.repeat(index % 3)} end`);
+    const made = topics.map((topic) => conversation({ settings: settings({ topic }) }));
+    for (const each of made) await storage.create(each);
+    const pair = pairsOf('🧿🪬').split(' ')[0] ?? '';
+    expect(traces(folder, pair)).not.toEqual([]);
+    for (const [index, { id }] of made.entries()) if (index % 3 > 0) await storage.delete(id);
+    storage.close();
+
+    expect(traces(folder, pair)).toEqual([]);
+    const database = new Database(join(folder, 'conversations.sqlite'));
+    onTestFinished(() => void database.close());
+    const words = (table: string, column: string): unknown[] => {
+      database.exec(`CREATE VIRTUAL TABLE temp.words USING fts5vocab (main, ${table}, row)`);
+      const found = database.prepare(`SELECT ${column} FROM words ORDER BY term`).pluck().all();
+      database.exec('DROP TABLE words');
+      return found;
+    };
+    const left = topics.filter((_, index) => index % 3 === 0).map((topic) => topic.toLowerCase());
+    const pairs = new Set(left.flatMap((topic) => pairsOf(topic).split(' ')));
+    const trigrams = new Set(
+      left.flatMap((topic) => [...topic].map((_, at) => topic.slice(at, at + 3)).slice(0, -2)),
+    );
+    expect(words('topic_pairs', 'term')).toEqual([...pairs].sort());
+    expect(words('topics', 'term')).toEqual([...trigrams].sort());
+    database.exec(`INSERT INTO topic_pairs (topic_pairs) VALUES ('integrity-check')`);
   });
 
   it('waits for no reader of another process, and leaves no trace once it is gone', async () => {

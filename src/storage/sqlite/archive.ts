@@ -1,15 +1,16 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type Database from 'better-sqlite3';
-import { caseless } from '../../conversation/caseless.ts';
 import { IDEMPOTENCY_WINDOW_MS, type LogEntry } from '../../conversation/queue.ts';
 import type { ConversationArchive, KeptConversation, Listed } from '../archive.ts';
 import { StorageError } from '../storage-error.ts';
+import { Beginnings } from './beginnings.ts';
 import { DATABASE_FILE, openDatabase } from './database.ts';
 import { FIND_BY_ID, type ListedRow } from './listing.ts';
 import { lockDirectory } from './lock.ts';
 import { READ_ON, readLog } from './log.ts';
 import { toRecord } from './records.ts';
+import { openTopicIndex, type TopicIndex } from './topics.ts';
 
 const LISTED_AT_ONCE = 500;
 /** Events in one transaction, so that not every conversation waits for an fsync of its own. */
@@ -42,6 +43,8 @@ class SqliteArchive implements ConversationArchive {
   readonly #lock: { release: () => void };
   readonly #readOn: Database.Statement<unknown[], LogEntry>;
   readonly #insertEvent: Database.Statement;
+  readonly #topics: TopicIndex;
+  readonly #beginnings: Beginnings;
   /** Events of the transaction that is open. */
   #uncommitted = 0;
 
@@ -52,6 +55,8 @@ class SqliteArchive implements ConversationArchive {
     this.#insertEvent = database.prepare(
       'INSERT INTO events (conversation, seq, type, json) VALUES (?, ?, ?, ?)',
     );
+    this.#topics = openTopicIndex(database);
+    this.#beginnings = new Beginnings(database);
   }
 
   async count(): Promise<number> {
@@ -69,8 +74,10 @@ class SqliteArchive implements ConversationArchive {
   }
 
   async read(id: string): Promise<KeptConversation | undefined> {
-    const row = this.#database.prepare<[string], ListedRow>(FIND_BY_ID).get(id);
-    if (!row) return undefined;
+    const rows = this.#database.prepare<[string], ListedRow>(FIND_BY_ID).all(id);
+    const [found] = this.#beginnings.of(rows);
+    if (!found) return undefined;
+    const { row, created } = found;
     const lastSender = this.#database
       .prepare('SELECT last_sender FROM conversations WHERE key = ?')
       .pluck()
@@ -83,7 +90,7 @@ class SqliteArchive implements ConversationArchive {
     const idempotency = held
       ? { key: { text: held.key }, bodyHash: held.body_hash, createdAt: held.created_at }
       : null;
-    return { record: toRecord(row), lastSender, idempotency };
+    return { record: toRecord(row, created), lastSender, idempotency };
   }
 
   async readOn(id: string, afterSeq: number, limit: number): Promise<LogEntry[]> {
@@ -189,7 +196,7 @@ class SqliteArchive implements ConversationArchive {
       'INSERT OR IGNORE INTO conversation_providers (provider, conversation) VALUES (?, ?)',
     );
     for (const { provider } of agents) insertProvider.run(provider, key);
-    this.#database.prepare('INSERT INTO topics (rowid, topic) VALUES (?, ?)').run(key, caseless(topic));
+    this.#topics.add(key, topic);
     return key;
   }
 

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { caseless } from '../../conversation/caseless.ts';
 import { StorageError } from '../storage-error.ts';
+import { pairsOf } from './topics.ts';
 
 /** In the folder that one process holds. */
 export const DATABASE_FILE = 'conversations.sqlite';
@@ -32,6 +33,7 @@ export function openDatabase(path: string): Database.Database {
     // What is deleted is overwritten, so that no trace stays in free pages.
     database.pragma('secure_delete = ON');
     database.function('fold', { deterministic: true }, (text) => caseless(String(text)));
+    database.function('pairs', { deterministic: true }, (text) => pairsOf(String(text)));
     migrate(database, migrations);
     return database;
   } catch (error) {

@@ -1,8 +1,9 @@
 import type Database from 'better-sqlite3';
 import { caseless } from '../../conversation/caseless.ts';
 import type { ConversationFilter } from '../../conversation/queue.ts';
+import { topicSearch } from './topics.ts';
 
-/** A row of the catalog with the text of its log's first event, which holds the settings. */
+/** A row of the catalog. The settings are in the log's first event; see beginnings.ts. */
 export interface ListedRow {
   key: number;
   id: string;
@@ -18,21 +19,16 @@ export interface ListedRow {
   end_reason: string | null;
   end_detail: string | null;
   ended_by: string | null;
-  created: string;
 }
 
 const COLUMNS = `c.key, c.id, c.status, c.started_at, c.ended_at, c.last_seq, c.turns, c.agent_turns,
-  c.input_tokens, c.output_tokens, c.cost_usd, c.end_reason, c.end_detail, c.ended_by, e.json AS created`;
-const WITH_SETTINGS = 'JOIN events e ON e.conversation = c.key AND e.seq = 1';
+  c.input_tokens, c.output_tokens, c.cost_usd, c.end_reason, c.end_detail, c.ended_by`;
 
-export const FIND_BY_ID = `SELECT ${COLUMNS} FROM conversations c ${WITH_SETTINGS} WHERE c.id = ?`;
-
-/** The trigram index can't look for less. */
-const INDEXED_CODE_POINTS = 3;
+export const FIND_BY_ID = `SELECT ${COLUMNS} FROM conversations c WHERE c.id = ?`;
 
 /**
  * The query for one page of conversations, newest first. It walks down the index of the filter that leaves
- * the least, and stops when the page is full; only a `q` of one or two characters reads topic by topic.
+ * the least, and stops when the page is full.
  *
  * @param before the key that the page begins below
  */
@@ -54,12 +50,10 @@ export function listingQuery(
   let from = 'conversations c';
   let key = 'c.key';
   if (q !== undefined && !few) {
-    from = 'topics t CROSS JOIN conversations c ON c.key = t.rowid';
+    const { table, query } = topicSearch(q);
+    from = `${table} t CROSS JOIN conversations c ON c.key = t.rowid`;
     key = 't.rowid';
-    const folded = caseless(q);
-    if ([...folded].length >= INDEXED_CODE_POINTS)
-      also('t.topic MATCH ?', `"${folded.replaceAll('"', '""')}"`);
-    else also('instr(t.topic, ?) > 0', folded);
+    also(`t.${table} MATCH ?`, query);
   } else if (provider !== undefined && !few) {
     from = 'conversation_providers p CROSS JOIN conversations c ON c.key = p.conversation';
     key = 'p.conversation';
@@ -73,7 +67,7 @@ export function listingQuery(
     );
   }
   if (q !== undefined && key !== 't.rowid') {
-    also(`instr(fold(e.json ->> '$.settings.topic'), fold(?)) > 0`, q);
+    also('instr((SELECT topic FROM topics WHERE rowid = c.key), ?) > 0', caseless(q));
   }
 
   // Creation times never go back in the order of the keys: a span of time is a span of keys.
@@ -90,7 +84,7 @@ export function listingQuery(
   if (before !== undefined) also(`${key} < ?`, before);
 
   const conditions = where.length > 0 ? `WHERE ${where.join(' AND ')}` : '';
-  const sql = `SELECT ${COLUMNS} FROM ${from} ${WITH_SETTINGS} ${conditions} ORDER BY ${key} DESC LIMIT ?`;
+  const sql = `SELECT ${COLUMNS} FROM ${from} ${conditions} ORDER BY ${key} DESC LIMIT ?`;
   return { sql, parameters: [...parameters, limit] };
 }
 

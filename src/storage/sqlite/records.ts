@@ -1,4 +1,4 @@
-import { type Ending, type Message, type MessageEvent, parseEvent } from '../../conversation/events.ts';
+import type { CreatedEvent, Ending, Message, MessageEvent } from '../../conversation/events.ts';
 import type { ConversationRecord } from '../../conversation/queue.ts';
 import type { ListedRow } from './listing.ts';
 
@@ -11,11 +11,8 @@ function endingOf({ reason, detail, by }: Ending): Ending {
   return { reason, ...(detail === undefined ? {} : { detail }), by };
 }
 
-/** A row of the catalog as the record that the port speaks of. */
-export function toRecord(row: ListedRow): ConversationRecord {
-  const created = parseEvent(row.created);
-  if (created.type !== 'conversation.created') throw new Error(`the log of ${row.id} has no beginning`);
-  const { settings, at } = created;
+/** A row of the catalog and the first event of its log as the record that the port speaks of. */
+export function toRecord(row: ListedRow, { settings, at }: CreatedEvent): ConversationRecord {
   const agentTurns = JSON.parse(row.agent_turns) as Record<string, number>;
   return {
     id: row.id,

@@ -19,6 +19,7 @@ import {
 } from '../../conversation/queue.ts';
 import { AppError } from '../../errors.ts';
 import { RecentMessages } from '../recent-messages.ts';
+import { Beginnings } from './beginnings.ts';
 import { DATABASE_FILE, openDatabase, sizeOf } from './database.ts';
 import { GroupCommit } from './group-commit.ts';
 import { FIND_BY_ID, type ListedRow, listingQuery } from './listing.ts';
@@ -64,6 +65,7 @@ class Storage implements SqliteStorage {
   readonly #onAppend: (milliseconds: number) => void;
   readonly #commits: GroupCommit;
   readonly #recent = new RecentMessages();
+  readonly #beginnings: Beginnings;
   /** The logs of conversations that began this moment, until their runs read them: no more than run at once. */
   readonly #openings = new Map<string, LogEntry[]>();
   readonly #statements = new Map<string, Database.Statement>();
@@ -77,6 +79,7 @@ class Storage implements SqliteStorage {
     this.#database = database;
     this.#lock = lock;
     this.#onAppend = onAppend;
+    this.#beginnings = new Beginnings(database);
     const write = createWriter(database);
     this.#commits = new GroupCommit(
       (group) => {
@@ -184,8 +187,7 @@ class Storage implements SqliteStorage {
   }
 
   async get(conversationId: string): Promise<ConversationRecord | undefined> {
-    const [row] = this.#all<ListedRow>(FIND_BY_ID, conversationId);
-    return row && toRecord(row);
+    return this.#recordsOf(this.#all<ListedRow>(FIND_BY_ID, conversationId))[0];
   }
 
   async list(
@@ -196,7 +198,13 @@ class Storage implements SqliteStorage {
     const query = listingQuery(this.#database, filter, before, limit + 1);
     if (query === 'nothing') return { items: [], nextCursor: null };
     const rows = this.#all<ListedRow>(query.sql, ...query.parameters);
-    return page(rows, limit, toRecord, ({ key }) => `k${key.toString(36)}`);
+    const { items, nextCursor } = page(
+      rows,
+      limit,
+      (row) => row,
+      ({ key }) => `k${key.toString(36)}`,
+    );
+    return { items: this.#recordsOf(items), nextCursor };
   }
 
   async messages(
@@ -274,6 +282,11 @@ class Storage implements SqliteStorage {
       if (operation.end) this.#recent.drop(operation.id);
       else this.#recent.append(operation.id, operation.message);
     } else if (operation.kind === 'end' || operation.kind === 'remove') this.#recent.drop(operation.id);
+    if (operation.kind === 'remove') this.#beginnings.drop(operation.id);
+  }
+
+  #recordsOf(rows: readonly ListedRow[]): ConversationRecord[] {
+    return this.#beginnings.of(rows).map(({ row, created }) => toRecord(row, created));
   }
 
   #all<T>(sql: string, ...parameters: (string | number)[]): T[] {

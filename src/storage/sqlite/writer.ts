@@ -1,5 +1,4 @@
 import type Database from 'better-sqlite3';
-import { caseless } from '../../conversation/caseless.ts';
 import {
   type Ending,
   type Message,
@@ -13,6 +12,7 @@ import {
   type LogEntry,
 } from '../../conversation/queue.ts';
 import type { ConversationSettings } from '../../conversation/settings.ts';
+import { openTopicIndex } from './topics.ts';
 
 /** One change of state, as plain data, so that it may cross to another thread. Times are milliseconds since 1970. */
 export type WriteOperation =
@@ -85,7 +85,7 @@ export function createWriter(
   const insertProvider = database.prepare(
     'INSERT INTO conversation_providers (provider, conversation) VALUES (?, ?)',
   );
-  const insertTopic = database.prepare('INSERT INTO topics (rowid, topic) VALUES (?, ?)');
+  const topics = openTopicIndex(database);
   const insertEvent = database.prepare(
     'INSERT INTO events (conversation, seq, type, json) VALUES (?, ?, ?, ?)',
   );
@@ -117,7 +117,6 @@ export function createWriter(
     'DELETE FROM events WHERE conversation = ?',
     'DELETE FROM conversation_providers WHERE conversation = ?',
     'DELETE FROM idempotency_keys WHERE conversation = ?',
-    'DELETE FROM topics WHERE rowid = ?',
     'DELETE FROM conversations WHERE key = ?',
   ].map((sql) => database.prepare<[number | bigint]>(sql));
 
@@ -175,7 +174,7 @@ export function createWriter(
     );
     keep(id, { key, isTerminated: false, lastSeq: entries.length, agentTurns });
     for (const provider of new Set(agents.map((agent) => agent.provider))) insertProvider.run(provider, key);
-    insertTopic.run(key, caseless(topic));
+    topics.add(key, topic);
     insertEntries(key, entries);
     if (idempotency) insertIdempotencyKey.run(idempotency.key, idempotency.bodyHash, key, createdAt);
     return { outcome: 'created', entries };
@@ -234,6 +233,7 @@ export function createWriter(
       case 'remove': {
         const row = rowOf(operation.id);
         if (!row) return NOT_FOUND;
+        topics.remove(row.key);
         for (const removal of removals) removal.run(row.key);
         rows.delete(operation.id);
         return { outcome: 'removed', entries: [] };
