@@ -429,9 +429,8 @@ describe('the stream', () => {
     'ends when it is aborted between two words, with a wait of %i ms',
     async (tokenDelayMs) => {
       const controller = new AbortController();
-      const parts = embeddedProvider({ tokenDelayMs })
-        .generate(request, controller.signal)
-        [Symbol.asyncIterator]();
+      const answer = embeddedProvider({ tokenDelayMs }).generate(request, controller.signal);
+      const parts = answer[Symbol.asyncIterator]();
       expect((await parts.next()).value).toMatchObject({ type: 'text' });
       controller.abort(new Error('enough'));
       await expect((async () => await parts.next())()).rejects.toThrow('enough');
