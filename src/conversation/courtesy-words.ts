@@ -1,3 +1,5 @@
+import { WordTable } from './word-table.ts';
+
 /** What a word does in a courtesy; courtesies.ts says what that is for. */
 export type CourtesyWord = 'turn' | 'courtesy' | 'filler' | 'polite';
 
@@ -130,7 +132,7 @@ const POLITE_WORDS = words({
 const all = (list: readonly string[], kind: CourtesyWord) => list.map((word) => [word, kind] as const);
 
 /** All of them; of a word on several lists the last list here decides. */
-export const COURTESY_WORDS: ReadonlyMap<string, CourtesyWord> = new Map([
+export const COURTESY_WORDS = new WordTable<CourtesyWord>([
   ...all(POLITE_WORDS, 'polite'),
   ...all(COURTESIES, 'courtesy'),
   ...all(TURNS, 'turn'),

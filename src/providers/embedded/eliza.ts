@@ -1,3 +1,4 @@
+import { WordTable } from '../../conversation/word-table.ts';
 import { ELIZA_ON_HERSELF } from './eliza/herself.ts';
 import { ELIZA_ON_KEYWORDS } from './eliza/keywords.ts';
 import { ELIZA_ON_QUESTIONS } from './eliza/questions.ts';
@@ -152,5 +153,5 @@ export const ELIZA = compile({
       ['observation', 2],
     ],
   },
-  sways: new Map(),
+  sways: new WordTable([]),
 });

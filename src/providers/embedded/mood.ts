@@ -1,3 +1,5 @@
+import type { WordTable } from '../../conversation/word-table.ts';
+
 export type Mood = 'calm' | 'wary' | 'angry' | 'afraid';
 
 /** What hearing a word adds to fear, anger and mistrust; a negative number soothes. */
@@ -15,7 +17,7 @@ const NAMES = ['afraid', 'angry', 'wary'] as const;
 export function sway(
   affects: Affects,
   words: readonly string[],
-  sways: ReadonlyMap<string, Sway>,
+  sways: WordTable<Sway>,
   weight: number,
 ): void {
   for (const word of words) {

@@ -1,3 +1,4 @@
+import { WordTable } from '../../conversation/word-table.ts';
 import type { Sway } from './mood.ts';
 import { PARRY_ON_HIS_GRUDGE } from './parry/grudge.ts';
 import { PARRY_ON_KEYWORDS } from './parry/keywords.ts';
@@ -7,7 +8,7 @@ import { PARRY_ON_HIS_VIEWS } from './parry/views.ts';
 import { compile } from './script.ts';
 
 /** What others say, and what it does to him: fear, anger, mistrust. */
-const SWAYS = new Map<string, Sway>(
+const SWAYS = new WordTable<Sway>(
   Object.entries({
     mafia: [1.6, 0, 0.4],
     underworld: [1.6, 0, 0.4],

@@ -1,3 +1,4 @@
+import { WordTable } from '../../conversation/word-table.ts';
 import type { Mood, Sway } from './mood.ts';
 
 /**
@@ -72,7 +73,7 @@ export interface ScriptSource {
   returnsBy: FollowUp;
   followUps: Readonly<Record<'afterQuestion' | 'afterStatement', Likelihood>>;
   /** Words of others by what they do to the mood; empty for a character without moods. */
-  sways: ReadonlyMap<string, Sway>;
+  sways: WordTable<Sway>;
 }
 
 /** A sentence ready to be filled in. */
@@ -100,7 +101,7 @@ type Compiled<T> = T extends readonly string[] ? readonly Sentence[] : T;
 export type Script = {
   [Key in Exclude<keyof ScriptSource, 'rules' | 'questionRules' | 'moods'>]: Compiled<ScriptSource[Key]>;
 } & {
-  patterns: ReadonlyMap<string, readonly Pattern[]>;
+  patterns: WordTable<readonly Pattern[]>;
   moods: Readonly<Record<Mood, readonly Sentence[]>>;
   /** The place in the story by the last characters of what was told. */
   storyByEnding: ReadonlyMap<string, number>;
@@ -121,7 +122,7 @@ export function compile(source: ScriptSource): Script {
   if (storyByEnding.size !== source.story.length) throw new Error('two parts of a story end alike');
   return {
     ...rest,
-    patterns,
+    patterns: new WordTable(patterns),
     storyByEnding,
     openings: source.openings.map(sentence),
     greetings: source.greetings.map(sentence),
