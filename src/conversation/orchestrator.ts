@@ -27,14 +27,10 @@ const PAGE_EVENTS = 1000;
 export async function runConversation(
   parts: OrchestratorParts,
   conversationId: string,
-  { leaving, aborting }: Departure,
+  departure: Departure,
 ): Promise<void> {
   const run = new Run();
-  const onLeave = (): void => run.leave();
-  const onAbort = (): void => run.stop('drained');
-  leaving.addEventListener('abort', onLeave, { once: true });
-  aborting.addEventListener('abort', onAbort, { once: true });
-  if (leaving.aborted) onLeave();
+  departure.tell(run);
   let endListener: { stop: () => void } | undefined;
   try {
     // Before the log is read, so that no end falls between the two.
@@ -47,8 +43,7 @@ export async function runConversation(
     );
   } finally {
     endListener?.stop();
-    leaving.removeEventListener('abort', onLeave);
-    aborting.removeEventListener('abort', onAbort);
+    departure.tell(undefined);
   }
 }
 

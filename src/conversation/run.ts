@@ -1,32 +1,51 @@
 import { type Stop, Stopped } from './stop.ts';
 
-/** By this, whoever has a conversation run has the run go away, so that another goes on with the conversation. */
-export class Departure {
-  readonly #leave = new AbortController();
-  readonly #abort = new AbortController();
+/** Who is asked to go away. */
+export interface Leaver {
+  /** Begins nothing more; a call under way may end, and its answer be appended. */
+  leave(): void;
+  /** Breaks off the call under way, too. Never before `leave`. */
+  abort(): void;
+}
 
-  /** Aborted: the run begins nothing more; a call under way may end, and its answer be appended. */
-  get leaving(): AbortSignal {
-    return this.#leave.signal;
+/** By this, whoever has a conversation run has the run go away, so that another goes on with the conversation. */
+export class Departure implements Leaver {
+  #isLeaving = false;
+  #isAborting = false;
+  /** One is enough, and a signal with its listener takes half a kilobyte for each conversation that runs. */
+  #leaver: Leaver | undefined;
+
+  get isLeaving(): boolean {
+    return this.#isLeaving;
   }
 
-  /** Aborted, never before `leaving`: the call under way is broken off, too. */
-  get aborting(): AbortSignal {
-    return this.#abort.signal;
+  get isAborting(): boolean {
+    return this.#isAborting;
   }
 
   leave(): void {
-    this.#leave.abort();
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
+    this.#leaver?.leave();
   }
 
   abort(): void {
-    this.#leave.abort();
-    this.#abort.abort();
+    this.leave();
+    if (this.#isAborting) return;
+    this.#isAborting = true;
+    this.#leaver?.abort();
+  }
+
+  /** Has one be asked, at once where it is time already, in the place of whoever was before. */
+  tell(leaver: Leaver | undefined): void {
+    this.#leaver = leaver;
+    if (this.#isLeaving) leaver?.leave();
+    if (this.#isAborting) leaver?.abort();
   }
 }
 
 /** A run as that which stops it knows it: whether there is something that would be paid for in vain. */
-export class Run {
+export class Run implements Leaver {
   readonly #controller = new AbortController();
   #isLeaving = false;
   #isPaying = false;
@@ -44,6 +63,10 @@ export class Run {
   leave(): void {
     this.#isLeaving = true;
     if (!this.#isPaying) this.stop('drained');
+  }
+
+  abort(): void {
+    this.stop('drained');
   }
 
   /**

@@ -233,7 +233,7 @@ export class BullmqRunner implements Runner {
     const conversationId = job.id ?? '';
     const run = this.#run(conversationId);
     const outcome = await Promise.race([run.ended, run.lost.promise]);
-    if (!run.departure.leaving.aborted) return;
+    if (!run.departure.isLeaving) return;
     // A job that can't be handed back is taken as its lock runs out.
     if (outcome === 'ended') await job.moveToWait(token).catch(() => {});
     throw new WaitingError();
@@ -260,7 +260,7 @@ export class BullmqRunner implements Runner {
     departure: Departure,
   ): Promise<'ended'> {
     await before;
-    if (!departure.leaving.aborted) this.#parts.onPlace(conversationId);
+    if (!departure.isLeaving) this.#parts.onPlace(conversationId);
     await keepRunning(this.#parts, conversationId, departure);
     return 'ended';
   }
@@ -274,7 +274,7 @@ export class BullmqRunner implements Runner {
   #giveUpOverdue(): void {
     const latest = performance.now() - LOCK_MS;
     const overdue = [...this.#runs.values()].filter(
-      (run) => run.lockedAt < latest && !run.departure.aborting.aborted,
+      (run) => run.lockedAt < latest && !run.departure.isAborting,
     );
     this.#giveUpAll(overdue, 'were not renewed in time');
   }

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Departure } from '../conversation/run.ts';
 
 export interface RunParts {
@@ -31,16 +30,28 @@ export async function keepRunning(
   conversationId: string,
   departure: Departure,
 ): Promise<void> {
-  const { leaving } = departure;
-  for (let retryInMs = FIRST_RETRY_MS; !leaving.aborted; retryInMs = Math.min(retryInMs * 2, LAST_RETRY_MS)) {
+  for (
+    let retryInMs = FIRST_RETRY_MS;
+    !departure.isLeaving;
+    retryInMs = Math.min(retryInMs * 2, LAST_RETRY_MS)
+  ) {
     try {
       return await run(conversationId, departure);
     } catch (error) {
-      if (leaving.aborted) return;
+      if (departure.isLeaving) return;
       onError(conversationId, error, retryInMs);
-      await delay(retryInMs, undefined, { signal: leaving }).catch(() => {});
+      await pause(retryInMs, departure);
     }
   }
+}
+
+/** Waits, but no longer than until it is time to leave. */
+async function pause(milliseconds: number, departure: Departure): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, milliseconds);
+  departure.tell({ leave: resolve, abort: resolve });
+  await promise;
+  clearTimeout(timer);
 }
 
 /** Has runs leave, and aborts those that have not within the grace. Fulfilled when all have ended. */

@@ -6,10 +6,10 @@ function stage(maxActive: number) {
   const ends = new Map<string, () => void>();
   const placed: string[] = [];
   const runner = new LocalRunner({
-    run: (id, { leaving }) =>
+    run: (id, departure) =>
       new Promise<void>((resolve) => {
         ends.set(id, resolve);
-        leaving.addEventListener('abort', () => resolve(), { once: true });
+        departure.tell({ leave: resolve, abort: resolve });
       }),
     onPlace: (id) => placed.push(id),
     onError: () => {},
