@@ -32,7 +32,7 @@ export function createLogger(
       base: null,
       messageKey: 'event',
       errorKey: 'error',
-      timestamp: timestamps(),
+      timestamp: () => `,"timestamp":"${new Date().toISOString()}"`,
       ...(around ? { mixin: around } : {}),
       formatters: { level: (label) => ({ level: label }) },
       hooks: {
@@ -44,18 +44,6 @@ export function createLogger(
     },
     { write: (line: string) => sink.write(mask(line)) },
   );
-}
-
-/** The time as a field of a line. A busy server writes many lines within one millisecond, and formatting is slow. */
-function timestamps(): () => string {
-  let at = 0;
-  let field = '';
-  return () => {
-    const now = Date.now();
-    if (now !== at) field = `,"timestamp":"${new Date(now).toISOString()}"`;
-    at = now;
-    return field;
-  };
 }
 
 /**

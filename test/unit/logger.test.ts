@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createJournal } from '../../src/observability/journal.ts';
 import { createLogger } from '../../src/observability/logger.ts';
 import { createMasker, Secret } from '../../src/security/secrets.ts';
@@ -12,21 +12,7 @@ function logged(level: string, write: (logger: ReturnType<typeof createLogger>) 
   return { lines, objects: lines.map((line) => JSON.parse(line) as Record<string, unknown>) };
 }
 
-afterEach(() => void vi.useRealTimers());
-
 describe('7: a log line', () => {
-  it('tells the time of its writing', () => {
-    const times = [3, 3, 4, 1003, 2].map((at) => new Date(Date.UTC(2026, 0, 31) + at));
-    vi.useFakeTimers();
-    const { objects } = logged('info', (logger) => {
-      for (const time of times) {
-        vi.setSystemTime(time);
-        logger.info({}, 'event');
-      }
-    });
-    expect(objects.map(({ timestamp }) => timestamp)).toEqual(times.map((time) => time.toISOString()));
-  });
-
   it('is one JSON object with timestamp, level, logger and event', () => {
     const { lines, objects } = logged('info', (logger) =>
       logger.child({ logger: 'main' }).warn({ provider: 'claude', text: 'two\nlines' }, 'server.listening'),
