@@ -61,7 +61,7 @@ export async function compose(
     protectionShared: (kind, isShared) => metrics.protectionShared(kind, isShared),
   });
   const { storage, live, dailyBudget } = backend;
-  const providers = createProviders(
+  const providers = await createProviders(
     vendorSettings(config),
     { tokenDelayMs: config.EMBEDDED_TOKEN_DELAY_MS },
     mask,

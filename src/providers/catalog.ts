@@ -1,10 +1,8 @@
 import type { Provider } from '../conversation/provider.ts';
 import type { RosterEntry } from '../conversation/settings.ts';
 import type { Secret } from '../security/secrets.ts';
-import { anthropicProvider } from './anthropic.ts';
 import { EMBEDDED_MODELS, embeddedProvider } from './embedded/provider.ts';
-import { geminiProvider } from './gemini.ts';
-import { OPENAI_DIALECTS, openAiProvider } from './openai.ts';
+import type { OPENAI_DIALECTS } from './openai.ts';
 
 /** What the configuration says of one vendor. */
 export interface VendorSettings {
@@ -22,13 +20,17 @@ interface Vendor {
   /** Where the configuration names none; undefined where only the configuration can know. */
   defaultModel: string | undefined;
   isConfigured: (settings: VendorSettings) => boolean;
-  create: (settings: VendorSettings, mask: (text: string) => string) => Provider;
+  /** Loads the vendor's SDK, which takes a tenth of a second: nobody waits for one that isn't configured. */
+  create: (settings: VendorSettings, mask: (text: string) => string) => Promise<Provider>;
 }
 
 const hasKey = ({ apiKey }: VendorSettings): boolean => apiKey !== undefined;
 
-function openAiLike(dialect: (typeof OPENAI_DIALECTS)[keyof typeof OPENAI_DIALECTS]): Vendor['create'] {
-  return ({ apiKey, baseUrl }, mask) => openAiProvider({ apiKey: apiKey?.reveal(), baseUrl, mask, dialect });
+function openAiLike(dialect: keyof typeof OPENAI_DIALECTS): Vendor['create'] {
+  return async ({ apiKey, baseUrl }, mask) => {
+    const { OPENAI_DIALECTS, openAiProvider } = await import('./openai.ts');
+    return openAiProvider({ apiKey: apiKey?.reveal(), baseUrl, mask, dialect: OPENAI_DIALECTS[dialect] });
+  };
 }
 
 /** The vendors in the order in which a conversation without agents takes them; docs/protocol.md, section 5. */
@@ -38,42 +40,48 @@ const VENDORS: Record<VendorId, Vendor> = {
     hint: 'set ANTHROPIC_API_KEY',
     defaultModel: 'claude-sonnet-5-5',
     isConfigured: hasKey,
-    create: ({ apiKey, baseUrl }, mask) => anthropicProvider({ apiKey: apiKey?.reveal(), baseUrl, mask }),
+    create: async ({ apiKey, baseUrl }, mask) => {
+      const { anthropicProvider } = await import('./anthropic.ts');
+      return anthropicProvider({ apiKey: apiKey?.reveal(), baseUrl, mask });
+    },
   },
   chatgpt: {
     displayName: 'ChatGPT',
     hint: 'set OPENAI_API_KEY',
     defaultModel: 'gpt-5.5',
     isConfigured: hasKey,
-    create: openAiLike(OPENAI_DIALECTS.chatgpt),
+    create: openAiLike('chatgpt'),
   },
   gemini: {
     displayName: 'Gemini',
     hint: 'set GOOGLE_API_KEY or GEMINI_API_KEY',
     defaultModel: 'gemini-3.8-flash',
     isConfigured: hasKey,
-    create: ({ apiKey, baseUrl }, mask) => geminiProvider({ apiKey: apiKey?.reveal(), baseUrl, mask }),
+    create: async ({ apiKey, baseUrl }, mask) => {
+      const { geminiProvider } = await import('./gemini.ts');
+      return geminiProvider({ apiKey: apiKey?.reveal(), baseUrl, mask });
+    },
   },
   grok: {
     displayName: 'Grok',
     hint: 'set XAI_API_KEY',
     defaultModel: 'grok-4.5',
     isConfigured: hasKey,
-    create: openAiLike(OPENAI_DIALECTS.grok),
+    create: openAiLike('grok'),
   },
   perplexity: {
     displayName: 'Perplexity',
     hint: 'set PERPLEXITY_API_KEY',
     defaultModel: 'sonar',
     isConfigured: hasKey,
-    create: openAiLike(OPENAI_DIALECTS.perplexity),
+    create: openAiLike('perplexity'),
   },
   local: {
     displayName: 'Local',
     hint: 'set LOCAL_BASE_URL, such as http://127.0.0.1:11434/v1 for Ollama',
     defaultModel: undefined,
     isConfigured: ({ baseUrl }) => baseUrl !== undefined,
-    create: openAiLike(OPENAI_DIALECTS.local),
+    create: openAiLike('local'),
   },
 };
 
@@ -86,11 +94,11 @@ export interface ProviderCatalog {
   find: (id: string) => Provider | undefined;
 }
 
-export function createProviders(
+export async function createProviders(
   settings: Record<VendorId, VendorSettings>,
   embedded: { tokenDelayMs: number },
   mask: (text: string) => string,
-): ProviderCatalog {
+): Promise<ProviderCatalog> {
   const providers = new Map<string, Provider>([['embedded', embeddedProvider(embedded)]]);
   const roster: RosterEntry[] = [];
   const models = EMBEDDED_MODELS.map((model): [string, string] => ['embedded', model]);
@@ -98,7 +106,7 @@ export function createProviders(
     const configured = vendor.isConfigured(settings[id]);
     const defaultModel = settings[id].defaultModel ?? vendor.defaultModel;
     for (const model of [settings[id].defaultModel, vendor.defaultModel]) models.push([id, model ?? '']);
-    if (configured) providers.set(id, vendor.create(settings[id], mask));
+    if (configured) providers.set(id, await vendor.create(settings[id], mask));
     roster.push({
       id,
       displayName: () => vendor.displayName,
