@@ -2,6 +2,7 @@ import Anthropic from '@anthropic-ai/sdk';
 import { type GenerateRequest, type Provider, ProviderError } from '../conversation/provider.ts';
 import { answerOf, type Chunk, type Usage } from './answer.ts';
 import { withoutCustomHeaders } from './environment.ts';
+import { fetchStreamed } from './fetch.ts';
 
 /**
  * Anthropic took the temperature out of its API: the version that this SDK speaks (2026-10-21) refuses
@@ -33,6 +34,7 @@ export function anthropicProvider(options: {
       ...withoutCustomHeaders('ANTHROPIC_CUSTOM_HEADERS'),
       Authorization: `Bearer ${apiKey}`,
     },
+    fetch: fetchStreamed,
     maxRetries: 0,
     logLevel: 'off',
     openTelemetry: false,

@@ -46,6 +46,12 @@ const BY_MESSAGE: readonly { pattern: RegExp; statuses: readonly number[]; failu
 ];
 
 const BY_STATUS: Readonly<Record<number, ProviderFailure>> = {
+  // A redirect, which nobody follows with a key in hand.
+  301: 'not_found',
+  302: 'not_found',
+  303: 'not_found',
+  307: 'not_found',
+  308: 'not_found',
   401: 'authentication',
   402: 'quota_exhausted',
   403: 'authentication',
@@ -86,7 +92,8 @@ export function classify(thrown: unknown, mask: (text: string) => string): Provi
   const details = field(body, 'details') ?? field(thrown, 'errorDetails');
   const status = statusOf(thrown) ?? statusOf({ status: field(body, 'code') });
   const chain = causes(thrown);
-  const message = body === undefined ? describe(chain) : textOf(body);
+  const elsewhere = redirectOf(thrown, status);
+  const message = elsewhere ?? (body === undefined ? describe(chain) : textOf(body));
   return new ProviderError(
     thrown instanceof ProviderError ? thrown.code : failureOf({ status, body, details, chain, message }),
     shown(message || `The vendor answered ${status ?? 'something unexpected'}`, mask),
@@ -141,7 +148,15 @@ function bodyOf(thrown: unknown): unknown {
 
 function statusOf(thrown: unknown): number | undefined {
   const status = field(thrown, 'status');
-  return typeof status === 'number' && status >= 400 && status < 600 ? status : undefined;
+  return typeof status === 'number' && status >= 300 && status < 600 ? status : undefined;
+}
+
+/** What to do about a redirect; undefined for any other answer. */
+function redirectOf(thrown: unknown, status: number | undefined): string | undefined {
+  const headers = field(thrown, 'headers');
+  const location = headers instanceof Headers ? headers.get('location') : null;
+  if (status === undefined || status >= 400 || location === null) return undefined;
+  return `It redirects to ${location} (${status}): if that is where the key may go, set the base URL to it`;
 }
 
 function textOf(body: unknown): string {

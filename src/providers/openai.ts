@@ -7,6 +7,7 @@ import {
 } from '../conversation/provider.ts';
 import { answerOf, type Chunk, type Usage } from './answer.ts';
 import { withoutCustomHeaders } from './environment.ts';
+import { fetchStreamed } from './fetch.ts';
 
 /** How a vendor's chat completions differ from the others'. */
 export interface OpenAiDialect {
@@ -78,6 +79,7 @@ export function openAiProvider(options: {
       ...withoutCustomHeaders('OPENAI_CUSTOM_HEADERS'),
       Authorization: apiKey === undefined ? null : `Bearer ${apiKey}`,
     },
+    fetch: fetchStreamed,
     maxRetries: 0,
     logLevel: 'off',
   });

@@ -114,6 +114,29 @@ describe('the shape of a request', () => {
   });
 });
 
+describe.each(PROVIDERS.filter(({ kind }) => kind !== 'gemini'))('the connection of $id', (vendorOf) => {
+  it('is kept when the answer is over before its HTTP message', async () => {
+    await using both = await pair(vendorOf, answer('Hello', { chunkBytes: 64 }));
+    const calls = 12;
+    for (let call = 0; call < calls; call++) await collect(both.provider);
+    const connections = new Set(both.vendor.requests.map(({ connection }) => connection));
+    // A call may come before the end of the last answer was read, and then opens another one.
+    expect(connections.size).toBeLessThan(calls / 2);
+  });
+
+  it('leads nowhere else: a redirect is told, not followed', async () => {
+    await using elsewhere = await startVendor(vendorOf.kind, answer('Hello'));
+    const location = `${elsewhere.baseUrl}/chat/completions`;
+    await using both = await pair(vendorOf, fault({ status: 307, headers: { location }, body: '' }));
+    await expect(collect(both.provider)).rejects.toMatchObject({
+      code: 'not_found',
+      status: 307,
+      message: expect.stringContaining(`redirects to ${location} (307)`),
+    });
+    expect(elsewhere.requests).toEqual([]);
+  });
+});
+
 describe('shapes that only one vendor has', () => {
   const stream = (...events: unknown[]) =>
     fault({

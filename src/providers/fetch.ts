@@ -1,0 +1,66 @@
+import { Readable } from 'node:stream';
+import { type Dispatcher, request } from 'undici';
+
+/** How long what follows the last event of an answer may take, in milliseconds: it is the end of its HTTP message. */
+const REST_MS = 1000;
+
+/**
+ * `fetch` for the SDKs of the vendors, which read an answer once and as a stream. Nearly everything that a call
+ * costs this process is spent between the socket and the SDK: without the web streams of the runtime's own
+ * `fetch` a call takes two thirds of the CPU time and half of the memory. It is the same client underneath, so
+ * that proxies (NODE_USE_ENV_PROXY), time limits, the codes of errors and the traces are the same.
+ *
+ * It differs in what an SDK doesn't need or users don't want: a redirect is an answer like any other, so that a
+ * key goes nowhere but where the configuration says; nothing compressed is asked for; and the connection of an
+ * answer that was left at its last event is kept. The body of an answer that is `ok` can be iterated, and nothing
+ * else; one that isn't is a `Response` as usual.
+ */
+export async function fetchStreamed(
+  url: string | URL | Request,
+  { method, headers, body, signal }: RequestInit = {},
+): Promise<Response> {
+  const answer = await request(String(url), {
+    method: method as Dispatcher.HttpMethod,
+    headers: [...new Headers(headers)].flat(),
+    body: body as string,
+    signal: signal ?? null,
+  });
+  const { statusCode: status } = answer;
+  const shown = headersOf(answer);
+  const ok = status >= 200 && status < 300;
+  if (!ok)
+    return new Response(status === 304 ? null : Readable.toWeb(answer.body), { status, headers: shown });
+  // The SDKs' types ask for a whole Response; they use these of a streamed one.
+  const streamed = { status, ok, headers: shown, url: String(url), body: chunksOf(answer) };
+  return streamed as unknown as Response;
+}
+
+function headersOf({ headers }: Dispatcher.ResponseData): Headers {
+  const shown = new Headers();
+  for (const [name, values] of Object.entries(headers)) {
+    for (const value of [values].flat()) shown.append(name, value ?? '');
+  }
+  return shown;
+}
+
+/**
+ * The pieces of a body. Whoever stops reading leaves the rest, most often nothing but the end of the message, to
+ * be read and thrown away within a bound, after which the connection serves the next call. The signal of the
+ * request ends it at once.
+ */
+function chunksOf({ body }: Dispatcher.ResponseData): AsyncIterable<Uint8Array> {
+  return {
+    [Symbol.asyncIterator]() {
+      const chunks: AsyncIterator<Uint8Array> = body.iterator({ destroyOnReturn: false });
+      return {
+        next: () => chunks.next(),
+        async return() {
+          body
+            .dump({ limit: Number.MAX_SAFE_INTEGER, signal: AbortSignal.timeout(REST_MS) })
+            .catch(() => undefined);
+          return { value: undefined, done: true };
+        },
+      };
+    },
+  };
+}
