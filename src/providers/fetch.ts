@@ -1,8 +1,10 @@
 import { Readable } from 'node:stream';
-import { type Dispatcher, request } from 'undici';
+import { type Dispatcher, errors, request } from 'undici';
 
 /** How long what follows the last event of an answer may take, in milliseconds: it is the end of its HTTP message. */
 const REST_MS = 1000;
+/** How many connections in a row may turn out to be closed: a server closes all that are idle at the same time. */
+const MOST_STALE = 4;
 
 /**
  * `fetch` for the SDKs of the vendors, which read an answer once and as a stream. Nearly everything that a call
@@ -19,7 +21,7 @@ export async function fetchStreamed(
   url: string | URL | Request,
   { method, headers, body, signal }: RequestInit = {},
 ): Promise<Response> {
-  const answer = await request(String(url), {
+  const answer = await requestOnLiveConnection(String(url), {
     method: method as Dispatcher.HttpMethod,
     headers: [...new Headers(headers)].flat(),
     body: body as string,
@@ -35,7 +37,25 @@ export async function fetchStreamed(
   return streamed as unknown as Response;
 }
 
-function headersOf({ headers }: Dispatcher.ResponseData): Headers {
+/**
+ * A server may close a connection that was kept at the moment at which the next request is on its way, and a busy
+ * process hears of it late. Nothing is wrong with the vendor then, so that no circuit is to count it: the request is
+ * made again, which RFC 9112 (9.3.1) allows for what may be repeated, as a call of a model may.
+ */
+async function requestOnLiveConnection(
+  ...call: Parameters<typeof request>
+): Promise<Dispatcher.ResponseData<unknown>> {
+  for (let stale = 0; ; stale++) {
+    try {
+      return await request(...call);
+    } catch (error) {
+      const wasKept = error instanceof errors.SocketError && (error.socket?.bytesRead ?? 0) > 0;
+      if (!wasKept || stale === MOST_STALE) throw error;
+    }
+  }
+}
+
+function headersOf({ headers }: Dispatcher.ResponseData<unknown>): Headers {
   const shown = new Headers();
   for (const [name, values] of Object.entries(headers)) {
     for (const value of [values].flat()) shown.append(name, value ?? '');
@@ -48,7 +68,7 @@ function headersOf({ headers }: Dispatcher.ResponseData): Headers {
  * be read and thrown away within a bound, after which the connection serves the next call. The signal of the
  * request ends it at once.
  */
-function chunksOf({ body }: Dispatcher.ResponseData): AsyncIterable<Uint8Array> {
+function chunksOf({ body }: Dispatcher.ResponseData<unknown>): AsyncIterable<Uint8Array> {
   return {
     [Symbol.asyncIterator]() {
       const chunks: AsyncIterator<Uint8Array> = body.iterator({ destroyOnReturn: false });

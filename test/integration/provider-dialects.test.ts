@@ -4,7 +4,7 @@ import { anthropicProvider } from '../../src/providers/anthropic.ts';
 import { geminiProvider } from '../../src/providers/gemini.ts';
 import { OPENAI_DIALECTS, openAiProvider } from '../../src/providers/openai.ts';
 import { type Create, collect, KEY, mask, PROVIDERS, pair } from '../fixtures/vendors/providers.ts';
-import { answer, fault, startVendor, type VendorKind } from '../fixtures/vendors.ts';
+import { answer, close, fault, startVendor, type VendorKind } from '../fixtures/vendors.ts';
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -122,6 +122,24 @@ describe.each(PROVIDERS.filter(({ kind }) => kind !== 'gemini'))('the connection
     const connections = new Set(both.vendor.requests.map(({ connection }) => connection));
     // A call may come before the end of the last answer was read, and then opens another one.
     expect(connections.size).toBeLessThan(calls / 2);
+  });
+
+  it('may be closed by the vendor as the next call is on its way: that call is made again', async () => {
+    const served = new Set<number | undefined>();
+    await using both = await pair(vendorOf, ({ connection }) => {
+      const isKept = served.has(connection);
+      served.add(connection);
+      return isKept ? close : answer('Hello');
+    });
+    const calls = 6;
+    for (let call = 0; call < calls; call++) expect((await collect(both.provider)).text).toBe('Hello');
+    expect(both.vendor.requests.length).toBeGreaterThan(calls);
+  });
+
+  it('that is closed before it served anything is a failure, and no call is made again', async () => {
+    await using both = await pair(vendorOf, close);
+    await expect(collect(both.provider)).rejects.toMatchObject({ code: 'network' });
+    expect(both.vendor.requests).toHaveLength(1);
   });
 
   it('leads nowhere else: a redirect is told, not followed', async () => {
