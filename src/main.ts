@@ -29,7 +29,7 @@ process.on('SIGINT', (signal) => shutDown(signal));
 enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/compiled', import.meta.url)));
 
 // Only now, for on an older runtime the storage's native part would crash as it is loaded.
-const { keepHeapSmall } = await import('./memory.ts');
+const { keepLargeHeapSmall } = await import('./memory.ts');
 const { ConfigurationError, openTelemetryVariables, readConfig, secretsOf } = await import('./config.ts');
 const { createMasker } = await import('./security/secrets.ts');
 const { standardOutput } = await import('./observability/logger.ts');
@@ -46,7 +46,7 @@ try {
 }
 
 async function serve(): Promise<void> {
-  keepHeapSmall();
+  keepLargeHeapSmall();
   const config = readConfig(process.env);
   const output = await standardOutput();
   let tracingLog: Logger | undefined;
