@@ -8,17 +8,8 @@ const agent = new Agent({ keepAlive: true, maxSockets: 32 });
  *
  * @throws Error for a status that is no success
  */
-export async function ask<T>(method: string, url: string, body?: unknown): Promise<T> {
-  return JSON.parse((await answerTo(method, url, body)).toString()) as T;
-}
-
-/**
- * One request; its answer as it came, for those who time it and don't read it.
- *
- * @throws Error for a status that is no success
- */
-export function answerTo(method: string, url: string, body?: unknown): Promise<Buffer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+export function ask<T>(method: string, url: string, body?: unknown): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
   const text = body === undefined ? '' : JSON.stringify(body);
   const headers = {
     'content-length': Buffer.byteLength(text),
@@ -29,9 +20,9 @@ export function answerTo(method: string, url: string, body?: unknown): Promise<B
     response.on('data', (chunk: Buffer) => chunks.push(chunk));
     response.on('error', reject);
     response.on('end', () => {
-      const answer = Buffer.concat(chunks);
-      if ((response.statusCode ?? 500) < 300) resolve(answer);
-      else reject(new Error(`${method} ${url}: ${response.statusCode} ${answer.toString()}`));
+      const answer = Buffer.concat(chunks).toString();
+      if ((response.statusCode ?? 500) < 300) resolve(JSON.parse(answer) as T);
+      else reject(new Error(`${method} ${url}: ${response.statusCode} ${answer}`));
     });
   })
     .on('error', reject)
