@@ -46,7 +46,7 @@ const BY_MESSAGE: readonly { pattern: RegExp; statuses: readonly number[]; failu
 ];
 
 const BY_STATUS: Readonly<Record<number, ProviderFailure>> = {
-  // A redirect, which nobody follows with a key in hand.
+  // A redirect, which `fetchStreamed` doesn't follow with a key in hand.
   301: 'not_found',
   302: 'not_found',
   303: 'not_found',

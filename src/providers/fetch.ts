@@ -5,12 +5,13 @@ import { type Dispatcher, errors, request } from 'undici';
 const REST_MS = 1000;
 /** How many connections in a row may turn out to be closed: a server closes all that are idle at the same time. */
 const MOST_STALE = 4;
+/** A request that fails later, in milliseconds, was at work: a busy process hears of a closed connection that late. */
+const STALE_WITHIN_MS = 5000;
 
 /**
- * `fetch` for the SDKs of the vendors, which read an answer once and as a stream. Nearly everything that a call
- * costs this process is spent between the socket and the SDK: without the web streams of the runtime's own
- * `fetch` a call takes two thirds of the CPU time and half of the memory. It is the same client underneath, so
- * that proxies (NODE_USE_ENV_PROXY), time limits, the codes of errors and the traces are the same.
+ * `fetch` for the SDKs of the vendors, which read an answer once and as a stream. Without the web streams of the
+ * runtime's own `fetch` a call takes two thirds of the CPU time and of the memory. It is the same client
+ * underneath, so that proxies (NODE_USE_ENV_PROXY), time limits, the codes of errors and the traces are the same.
  *
  * It differs in what an SDK doesn't need or users don't want: a redirect is an answer like any other, so that a
  * key goes nowhere but where the configuration says; nothing compressed is asked for; and the connection of an
@@ -23,7 +24,7 @@ export async function fetchStreamed(
 ): Promise<Response> {
   const answer = await requestOnLiveConnection(String(url), {
     method: method as Dispatcher.HttpMethod,
-    headers: [...new Headers(headers)].flat(),
+    headers: ['accept-encoding', 'identity', ...[...new Headers(headers)].flat()],
     body: body as string,
     signal: signal ?? null,
   });
@@ -40,17 +41,20 @@ export async function fetchStreamed(
 /**
  * A server may close a connection that was kept at the moment at which the next request is on its way, and a busy
  * process hears of it late. Nothing is wrong with the vendor then, so that no circuit is to count it: the request is
- * made again, which RFC 9112 (9.3.1) allows for what may be repeated, as a call of a model may.
+ * made again, which RFC 9112 (9.3.1) allows for what may be repeated, as a call of a model may. Only a polite end tells
+ * that its connection was kept: a reset (ECONNRESET) is a failure as any other.
  */
 async function requestOnLiveConnection(
   ...call: Parameters<typeof request>
 ): Promise<Dispatcher.ResponseData<unknown>> {
+  const startedAt = performance.now();
   for (let stale = 0; ; stale++) {
     try {
       return await request(...call);
     } catch (error) {
       const wasKept = error instanceof errors.SocketError && (error.socket?.bytesRead ?? 0) > 0;
-      if (!wasKept || stale === MOST_STALE) throw error;
+      const isEarly = performance.now() - startedAt < STALE_WITHIN_MS;
+      if (!wasKept || !isEarly || stale === MOST_STALE) throw error;
     }
   }
 }
@@ -68,19 +72,13 @@ function headersOf({ headers }: Dispatcher.ResponseData<unknown>): Headers {
  * be read and thrown away within a bound, after which the connection serves the next call. The signal of the
  * request ends it at once.
  */
-function chunksOf({ body }: Dispatcher.ResponseData<unknown>): AsyncIterable<Uint8Array> {
-  return {
-    [Symbol.asyncIterator]() {
-      const chunks: AsyncIterator<Uint8Array> = body.iterator({ destroyOnReturn: false });
-      return {
-        next: () => chunks.next(),
-        async return() {
-          body
-            .dump({ limit: Number.MAX_SAFE_INTEGER, signal: AbortSignal.timeout(REST_MS) })
-            .catch(() => undefined);
-          return { value: undefined, done: true };
-        },
-      };
-    },
-  };
+async function* chunksOf({ body }: Dispatcher.ResponseData<unknown>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body.iterator({ destroyOnReturn: false });
+  } finally {
+    if (!body.readableEnded) {
+      const signal = AbortSignal.timeout(REST_MS);
+      body.dump({ limit: Number.MAX_SAFE_INTEGER, signal }).catch(() => undefined);
+    }
+  }
 }

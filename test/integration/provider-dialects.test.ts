@@ -4,7 +4,7 @@ import { anthropicProvider } from '../../src/providers/anthropic.ts';
 import { geminiProvider } from '../../src/providers/gemini.ts';
 import { OPENAI_DIALECTS, openAiProvider } from '../../src/providers/openai.ts';
 import { type Create, collect, KEY, mask, PROVIDERS, pair } from '../fixtures/vendors/providers.ts';
-import { answer, close, fault, startVendor, type VendorKind } from '../fixtures/vendors.ts';
+import { answer, type Behaviour, close, fault, startVendor, type VendorKind } from '../fixtures/vendors.ts';
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -114,26 +114,52 @@ describe('the shape of a request', () => {
   });
 });
 
-describe.each(PROVIDERS.filter(({ kind }) => kind !== 'gemini'))('the connection of $id', (vendorOf) => {
-  it('is kept when the answer is over before its HTTP message', async () => {
-    await using both = await pair(vendorOf, answer('Hello', { chunkBytes: 64 }));
-    const calls = 12;
-    for (let call = 0; call < calls; call++) await collect(both.provider);
-    const connections = new Set(both.vendor.requests.map(({ connection }) => connection));
-    // A call may come before the end of the last answer was read, and then opens another one.
-    expect(connections.size).toBeLessThan(calls / 2);
-  });
+// Anthropic's SDK reads its answers to the end by itself.
+describe.each(PROVIDERS.filter(({ kind }) => kind === 'openai'))(
+  'the rest of an answer of $id',
+  (vendorOf) => {
+    const long = 'data: {}\n\n'.repeat(40_000);
 
-  it('may be closed by the vendor as the next call is on its way: that call is made again', async () => {
-    const served = new Set<number | undefined>();
-    await using both = await pair(vendorOf, ({ connection }) => {
-      const isKept = served.has(connection);
-      served.add(connection);
-      return isKept ? close : answer('Hello');
+    it.each([
+      ['is a packet of its own', { ...answer('Hello'), chunkBytes: 64 }],
+      ['is long', { ...answer('Hello'), more: long }],
+    ] as const)('is read when it %s, so that the connection serves the next call', async (_what, script) => {
+      await using both = await pair(vendorOf, script as Behaviour);
+      const calls = 12;
+      for (let call = 0; call < calls; call++) {
+        expect((await collect(both.provider)).text).toBe('Hello');
+        await both.vendor.answered(call + 1);
+      }
+      const connections = new Set(both.vendor.requests.map(({ connection }) => connection));
+      // A call may come before this side has read the end of the last answer, and then opens another one.
+      expect(connections.size).toBeLessThan(calls / 2);
     });
-    const calls = 6;
-    for (let call = 0; call < calls; call++) expect((await collect(both.provider)).text).toBe('Hello');
-    expect(both.vendor.requests.length).toBeGreaterThan(calls);
+
+    it('is not waited for without end', async () => {
+      await using both = await pair(vendorOf, { ...answer('Hello'), ending: 'hang' } as Behaviour);
+      expect((await collect(both.provider)).text).toBe('Hello');
+      await (await both.vendor.arrived()).whenAborted;
+    });
+  },
+);
+
+describe.each(PROVIDERS.filter(({ kind }) => kind !== 'gemini'))('the connection of $id', (vendorOf) => {
+  it('may have been closed by the vendor, and others with it: the call is made again', async () => {
+    const kept = 3;
+    const served = new Set<number | undefined>();
+    const all = Promise.withResolvers<void>();
+    await using both = await pair(vendorOf, async ({ connection }) => {
+      if (served.has(connection)) return close;
+      served.add(connection);
+      // The first are under way at the same time, so that each has a connection of its own.
+      if (served.size === kept) all.resolve();
+      await all.promise;
+      return answer('Hello');
+    });
+    await Promise.all(Array.from({ length: kept }, () => collect(both.provider)));
+    const more = 3;
+    for (let call = 0; call < more; call++) expect((await collect(both.provider)).text).toBe('Hello');
+    expect(both.vendor.requests.length).toBeGreaterThan(kept + more);
   });
 
   it('that is closed before it served anything is a failure, and no call is made again', async () => {
