@@ -24,12 +24,13 @@ let shutDown = (_signal: NodeJS.Signals): void => process.exit(0);
 process.on('SIGTERM', (signal) => shutDown(signal));
 process.on('SIGINT', (signal) => shutDown(signal));
 
-// A third of a start is compiling, which the last one did already. It is kept beside the packages, where nobody else
-// writes; where that can't be written, as in the image, it is done again.
+// A third of a start is compiling, which the last one did already. It is kept beside the packages, and not in the
+// system's folder for temporary files, where others could put something in its place. Where that can't be written, as
+// in the image, it is done again.
 enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/compiled', import.meta.url)));
 
 // Only now, for on an older runtime the storage's native part would crash as it is loaded.
-const { keepLargeHeapSmall } = await import('./memory.ts');
+const { keepHeapSmall } = await import('./memory.ts');
 const { ConfigurationError, openTelemetryVariables, readConfig, secretsOf } = await import('./config.ts');
 const { createMasker } = await import('./security/secrets.ts');
 const { standardOutput } = await import('./observability/logger.ts');
@@ -46,7 +47,7 @@ try {
 }
 
 async function serve(): Promise<void> {
-  keepLargeHeapSmall();
+  keepHeapSmall();
   const config = readConfig(process.env);
   const output = await standardOutput();
   let tracingLog: Logger | undefined;

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { compose } from '../../src/compose.ts';
 import { readConfig } from '../../src/config.ts';
-import { keepLargeHeapSmall } from '../../src/memory.ts';
+import { keepHeapSmall } from '../../src/memory.ts';
 import { answer } from './answering.ts';
 import { Pace } from './pace.ts';
 import { createProvider, type Mark, type Playing } from './providers.ts';
@@ -27,7 +27,7 @@ export interface EngineUsage {
   delay: { p50: number; p99: number; max: number };
 }
 
-keepLargeHeapSmall();
+keepHeapSmall();
 const pace = new Pace();
 const marks = new Map<number, Mark>();
 const loop = monitorEventLoopDelay({ resolution: 1 });
