@@ -22,7 +22,8 @@ export async function fetchStreamed(
   url: string | URL | Request,
   { method, headers, body, signal }: RequestInit = {},
 ): Promise<Response> {
-  const answer = await requestOnLiveConnection(String(url), {
+  const address = url instanceof Request ? url.url : String(url);
+  const answer = await requestOnLiveConnection(address, {
     method: method as Dispatcher.HttpMethod,
     headers: ['accept-encoding', 'identity', ...[...new Headers(headers)].flat()],
     body: body as string,
@@ -34,7 +35,7 @@ export async function fetchStreamed(
   if (!ok)
     return new Response(status === 304 ? null : Readable.toWeb(answer.body), { status, headers: shown });
   // The SDKs' types ask for a whole Response; they use these of a streamed one.
-  const streamed = { status, ok, headers: shown, url: String(url), body: chunksOf(answer) };
+  const streamed = { status, ok, headers: shown, url: address, body: chunksOf(answer) };
   return streamed as unknown as Response;
 }
 

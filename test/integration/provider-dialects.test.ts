@@ -124,7 +124,7 @@ describe.each(PROVIDERS.filter(({ kind }) => kind === 'openai'))(
       ['is a packet of its own', { ...answer('Hello'), chunkBytes: 64 }],
       ['is long', { ...answer('Hello'), more: long }],
     ] as const)('is read when it %s, so that the connection serves the next call', async (_what, script) => {
-      await using both = await pair(vendorOf, script as Behaviour);
+      await using both = await pair(vendorOf, script);
       const calls = 12;
       for (let call = 0; call < calls; call++) {
         expect((await collect(both.provider)).text).toBe('Hello');
