@@ -1,7 +1,7 @@
 /** The whole server with a provider in its own process in the place of the embedded pair. */
 
 import type { AddressInfo } from 'node:net';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { constants, monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 import { compose } from '../../src/compose.ts';
 import { readConfig } from '../../src/config.ts';
 import { keepHeapSmall } from '../../src/memory.ts';
@@ -19,7 +19,8 @@ export interface EngineOptions {
 export interface EngineUsage {
   /** Bytes. */
   rss: number;
-  heapUsed: number;
+  /** What the last full collection of the heap has left, in bytes. */
+  heapAlive: number;
   handles: number;
   /** CPU time so far, in microseconds. */
   processor: number;
@@ -34,6 +35,14 @@ const loop = monitorEventLoopDelay({ resolution: 1 });
 /** Lines that say that something is wrong are shown, up to so many. */
 const SHOWN_ERRORS = 5;
 let errors = 0;
+
+let heapAlive = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries() as (PerformanceEntry & { detail?: { kind?: number } })[]) {
+    if (entry.detail?.kind !== constants.NODE_PERFORMANCE_GC_MAJOR) continue;
+    heapAlive = process.memoryUsage().heapUsed;
+  }
+}).observe({ entryTypes: ['gc'] });
 
 answer({
   async start({ folder, playing, configuration = {} }: EngineOptions): Promise<string> {
@@ -56,7 +65,6 @@ answer({
   marks: () => [...marks],
   forgetMarks: () => marks.clear(),
   usage(): EngineUsage {
-    const { rss, heapUsed } = process.memoryUsage();
     const { user, system } = process.cpuUsage();
     const delay = {
       p50: loop.percentile(50) / 1e6,
@@ -65,8 +73,8 @@ answer({
     };
     loop.reset();
     return {
-      rss,
-      heapUsed,
+      rss: process.memoryUsage.rss(),
+      heapAlive,
       handles: process.getActiveResourcesInfo().filter((name) => name !== 'Timeout').length,
       processor: user + system,
       delay,
