@@ -1,12 +1,17 @@
 /** The small parts of a turn's path, each alone: `npm run bench:micro`. */
 import { bench, do_not_optimize as keep, run, summary } from 'mitata';
-import { promptFor } from '../src/conversation/context.ts';
-import { formatCursor, parseCursor } from '../src/conversation/cursor.ts';
-import { type ConversationEvent, openingEvents, parseEvent, replyEvent } from '../src/conversation/events.ts';
-import { deltaFrame, eventFrame } from '../src/conversation/live.ts';
-import type { ConversationSettings } from '../src/conversation/settings.ts';
-import { fingerprint, jaccard } from '../src/conversation/similarity.ts';
-import { apply, fold } from '../src/conversation/state.ts';
+import {
+  type ConversationEvent,
+  openingEvents,
+  parseEvent,
+  replyEvent,
+} from '../src/conversation/log/events.ts';
+import type { ConversationSettings } from '../src/conversation/log/settings.ts';
+import { apply, fold } from '../src/conversation/log/state.ts';
+import { fingerprint, jaccard } from '../src/conversation/policies/similarity.ts';
+import { formatCursor, parseCursor } from '../src/conversation/stream/cursor.ts';
+import { deltaFrame, eventFrame } from '../src/conversation/stream/frames.ts';
+import { promptFor } from '../src/conversation/turn/prompt.ts';
 import { createSanitiser } from '../src/security/sanitise.ts';
 import { createMasker, Secret } from '../src/security/secrets.ts';
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compose } from '../src/compose.ts';
-import { readConfig } from '../src/config.ts';
+import { readConfig } from '../src/config/config.ts';
 
 /** Writes openapi.json beside this file: what a server that nothing is configured for gives at /openapi.json. */
 const folder = mkdtempSync(join(tmpdir(), 'openapi-'));

@@ -4,26 +4,26 @@ import { type FastifyInstance, fastify } from 'fastify';
 import packageJson from '../package.json' with { type: 'json' };
 import type { Backend } from './backends/backend.ts';
 import { openEmbedded } from './backends/embedded.ts';
-import type { ProtectionKind } from './backends/redis-protection.ts';
-import { type Config, secretsOf } from './config.ts';
+import { type Config, secretsOf } from './config/config.ts';
+import { type ModelSettings, modelSettingsOf, modelsIn } from './config/model-settings.ts';
 import type { Happening } from './conversation/happenings.ts';
-import { runConversation } from './conversation/orchestrator.ts';
-import type { FindPlayer } from './conversation/player.ts';
-import type { Provider, ProviderError } from './conversation/provider.ts';
-import { retryDelayMs } from './conversation/retry.ts';
-import { standardConditions } from './conversation/termination.ts';
+import { standardConditions } from './conversation/policies/termination.ts';
+import { roundRobin } from './conversation/policies/turn-policy.ts';
 import { UNTRACED } from './conversation/tracer.ts';
-import { roundRobin } from './conversation/turns.ts';
+import type { BindModel } from './conversation/turn/model-binding.ts';
+import { runConversation } from './conversation/turn/orchestrator.ts';
+import type { Provider, ProviderError } from './conversation/turn/provider.ts';
+import { retryDelayMs } from './conversation/turn/retry.ts';
 import { createJournal } from './observability/journal.ts';
 import { createLogger, type LineSink, type Logger } from './observability/logger.ts';
 import { createMetrics } from './observability/metrics.ts';
 import type { Tracing } from './observability/tracing.ts';
+import { DIRECT_LANE } from './protection/direct.ts';
+import { type CircuitChange, createLanes } from './protection/lanes.ts';
+import type { ProtectionKind } from './protection/redis/protection.ts';
+import { type LaneSettings, laneSettingsFor } from './protection/settings.ts';
 import { createProviders } from './providers/catalog.ts';
-import { type ModelSettings, modelSettingsOf, modelsIn } from './providers/model-settings.ts';
 import { pricedModels, priceOf } from './providers/prices.ts';
-import { DIRECT_LANE } from './providers/resilience/direct.ts';
-import { type CircuitChange, createLanes } from './providers/resilience/lanes.ts';
-import { type LaneSettings, laneSettingsFor } from './providers/resilience/settings.ts';
 import { createSanitiser } from './security/sanitise.ts';
 import { createMasker } from './security/secrets.ts';
 import { buildApp } from './server/app.ts';
@@ -108,7 +108,7 @@ export async function compose(
     lanesLog.warn(change, 'circuit.changed');
   };
   const lanes = createLanes(laneSettings, { onChange: onCircuit }, backend.protection);
-  const findPlayer: FindPlayer = (id, model) => {
+  const bindModel: BindModel = (id, model) => {
     const provider = extra.providers?.get(id) ?? providers.find(id);
     if (!provider) return undefined;
     const lane = id === 'embedded' ? DIRECT_LANE : lanes.lane(id, model);
@@ -119,7 +119,7 @@ export async function compose(
   const orchestrator = {
     queue: storage,
     live,
-    findPlayer,
+    bindModel,
     dailyBudget,
     retryDelayMs: (error: ProviderError, triesSoFar: number) =>
       retryDelayMs(error, triesSoFar, Math.random, retry),
@@ -140,7 +140,7 @@ export async function compose(
   const reportError = (conversation_id: string, error: unknown, retryInMs: number): void =>
     runnerLog.error({ conversation_id, error, retry_in: retryInMs / 1000 }, 'conversation.run_failed');
   const runner = backend.createRunner({
-    run: (conversationId, departure) => runConversation(orchestrator, conversationId, departure),
+    run: (conversationId, drain) => runConversation(orchestrator, conversationId, drain),
     onPlace: (conversationId) => {
       storage
         .markStarted(conversationId, new Date())

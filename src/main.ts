@@ -2,7 +2,7 @@
 
 import { enableCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import type { Config } from './config.ts';
+import type { Config } from './config/config.ts';
 import type { Logger } from './observability/logger.ts';
 import type { Tracing } from './observability/tracing.ts';
 
@@ -31,7 +31,9 @@ enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/compiled', impo
 
 // Only now, for on an older runtime the storage's native part would crash as it is loaded.
 const { keepHeapSmall } = await import('./memory.ts');
-const { ConfigurationError, openTelemetryVariables, readConfig, secretsOf } = await import('./config.ts');
+const { ConfigurationError, openTelemetryVariables, readConfig, secretsOf } = await import(
+  './config/config.ts'
+);
 const { createMasker } = await import('./security/secrets.ts');
 const { standardOutput } = await import('./observability/logger.ts');
 const { StorageError } = await import('./storage/storage-error.ts');

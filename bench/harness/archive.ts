@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { v7 as uuidv7 } from 'uuid';
-import { openingEvents, replyEvent, terminationEvent } from '../../src/conversation/events.ts';
-import type { ConversationSettings } from '../../src/conversation/settings.ts';
+import { openingEvents, replyEvent, terminationEvent } from '../../src/conversation/log/events.ts';
+import type { ConversationSettings } from '../../src/conversation/log/settings.ts';
 import { openDatabase } from '../../src/storage/sqlite/database.ts';
 import { createWriter, type WriteOperation } from '../../src/storage/sqlite/writer.ts';
 

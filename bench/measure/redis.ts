@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { v7 as uuidv7 } from 'uuid';
 import type { Conversation } from '../../src/client/types.ts';
-import { replyEvent } from '../../src/conversation/events.ts';
+import { replyEvent } from '../../src/conversation/log/events.ts';
 import { connect } from '../../src/storage/redis/connection.ts';
 import { openRedisStorage } from '../../src/storage/redis/storage.ts';
 import { ask, createConversations, talk } from '../harness/http.ts';

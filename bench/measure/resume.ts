@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { WebSocket } from 'ws';
 import type { Conversation } from '../../src/client/types.ts';
-import { formatCursor } from '../../src/conversation/cursor.ts';
+import { formatCursor } from '../../src/conversation/stream/cursor.ts';
 import { writeArchive } from '../harness/archive.ts';
 import { ask, streamAddress } from '../harness/http.ts';
 import { atMost, type Figure, measure, noted, progress } from '../harness/measurement.ts';

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { LocalLive } from '../../src/conversation/live.ts';
+import { LocalLive } from '../../src/live/local.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';
 import { COMMON_WORD, RARE_WORD, writeArchive } from '../harness/archive.ts';
 import { ask } from '../harness/http.ts';

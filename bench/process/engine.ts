@@ -3,7 +3,7 @@
 import type { AddressInfo } from 'node:net';
 import { constants, monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 import { compose } from '../../src/compose.ts';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/config.ts';
 import { keepHeapSmall } from '../../src/memory.ts';
 import { answer } from './answering.ts';
 import { Pace } from './pace.ts';

@@ -1,4 +1,4 @@
-import type { AnswerPart, GenerateRequest, Provider } from '../../src/conversation/provider.ts';
+import type { AnswerPart, GenerateRequest, Provider } from '../../src/conversation/turn/provider.ts';
 import type { Pace } from './pace.ts';
 
 /** How the agents of a bench's server answer. */

@@ -1,13 +1,13 @@
-import type { DailyBudget } from '../conversation/budget.ts';
-import type { LiveFeed, LiveStage } from '../conversation/live.ts';
-import type { ConversationCatalog, ConversationQueue } from '../conversation/queue.ts';
-import type { Departure } from '../conversation/run.ts';
-import type { SharedProtection } from '../providers/resilience/shared-protection.ts';
+import type { ConversationCatalog, ConversationQueue } from '../conversation/log/log.ts';
+import type { DailyBudget } from '../conversation/policies/budget.ts';
+import type { LiveFeed, LiveStage } from '../conversation/stream/live.ts';
+import type { Drain } from '../conversation/turn/run.ts';
+import type { SharedProtection } from '../protection/shared-protection.ts';
 import type { Runner } from '../runner/runner.ts';
 
 /** How a runner runs a conversation, and whom it tells. */
 export interface RunnerHooks {
-  run: (conversationId: string, departure: Departure) => Promise<void>;
+  run: (conversationId: string, drain: Drain) => Promise<void>;
   onError: (conversationId: string, error: unknown, retryInMs: number) => void;
   onPlace: (conversationId: string) => void;
   /** How many run at once in this process. */

@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { RedisLive } from '../live/redis.ts';
+import { RedisDailyBudget } from '../protection/redis/daily-budget.ts';
+import { type ProtectionHooks, RedisProtection } from '../protection/redis/protection.ts';
 import { BullmqRunner } from '../runner/bullmq.ts';
 import { connect, connectListener } from '../storage/redis/connection.ts';
-import { RedisDailyBudget } from '../storage/redis/daily-budget.ts';
 import { PLATFORM_PREFIX as PREFIX } from '../storage/redis/keys.ts';
 import { publisherOf } from '../storage/redis/publisher.ts';
 import { openRedisStorage } from '../storage/redis/storage.ts';
 import { StorageError } from '../storage/storage-error.ts';
 import type { Backend } from './backend.ts';
-import { type ProtectionHooks, RedisProtection } from './redis-protection.ts';
 
 export interface DistributedHooks extends ProtectionHooks {
   /** How long an append took, in milliseconds. */

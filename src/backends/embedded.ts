@@ -1,6 +1,6 @@
-import { LocalLive } from '../conversation/live.ts';
-import { LocalDailyBudget, startOfDay } from '../providers/resilience/daily-budget.ts';
-import { UNSHARED } from '../providers/resilience/shared-protection.ts';
+import { LocalLive } from '../live/local.ts';
+import { LocalDailyBudget, startOfDay } from '../protection/daily-budget.ts';
+import { UNSHARED } from '../protection/shared-protection.ts';
 import { LocalRunner } from '../runner/local.ts';
 import { openSqliteStorage } from '../storage/sqlite/storage.ts';
 import type { Backend } from './backend.ts';

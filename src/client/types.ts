@@ -1,8 +1,8 @@
 /** What a client sees on the wire; docs/protocol.md, sections 2 to 4. Types only: nothing of it runs. */
-import type { ConversationEvent, Ending, Message } from '../conversation/events.ts';
-import type { ConversationRequest, ConversationSettings } from '../conversation/settings.ts';
-import type { Usage } from '../conversation/state.ts';
-import type { TimelineEntry } from '../conversation/timeline.ts';
+import type { ConversationEvent, Ending, Message } from '../conversation/log/events.ts';
+import type { ConversationRequest, ConversationSettings } from '../conversation/log/settings.ts';
+import type { Usage } from '../conversation/log/state.ts';
+import type { TimelineEntry } from '../conversation/log/timeline.ts';
 
 export type {
   ConversationEvent,

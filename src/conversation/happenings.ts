@@ -1,8 +1,8 @@
-import type { Answer } from './attempt.ts';
-import type { Ending, MessageEvent, NudgedEvent } from './events.ts';
-import type { AttemptUnderWay } from './live.ts';
-import type { ProviderError } from './provider.ts';
-import type { ModelChoice } from './settings.ts';
+import type { Ending, MessageEvent, NudgedEvent } from './log/events.ts';
+import type { ModelChoice } from './log/settings.ts';
+import type { AttemptUnderWay } from './stream/frames.ts';
+import type { Answer } from './turn/attempt.ts';
+import type { ProviderError } from './turn/provider.ts';
 
 /** What happens in a conversation, for those who count and write it down. All times are milliseconds. */
 export type Happening =

@@ -1,8 +1,8 @@
-import type { Answer, Outcome } from './attempt.ts';
-import type { Ending } from './events.ts';
-import type { AttemptUnderWay } from './live.ts';
-import type { GenerateRequest } from './provider.ts';
-import type { AgentSettings, ConversationSettings, ModelChoice } from './settings.ts';
+import type { Ending } from './log/events.ts';
+import type { AgentSettings, ConversationSettings, ModelChoice } from './log/settings.ts';
+import type { AttemptUnderWay } from './stream/frames.ts';
+import type { Answer, Outcome } from './turn/attempt.ts';
+import type { GenerateRequest } from './turn/provider.ts';
 
 /** An agent's turn at a conversation. */
 export interface TracedTurn {

@@ -1,5 +1,5 @@
-import type { AttemptUnderWay } from '../conversation/live.ts';
-import type { LogEntry } from '../conversation/queue.ts';
+import type { LogEntry } from '../conversation/log/log.ts';
+import type { AttemptUnderWay } from '../conversation/stream/frames.ts';
 
 /**
  * What instances tell each other on the channel of a conversation, as JSON. `origin` is the instance that says

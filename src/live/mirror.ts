@@ -1,6 +1,7 @@
-import type { MessageEvent } from '../conversation/events.ts';
-import type { AttemptUnderWay, LocalLive } from '../conversation/live.ts';
-import type { LogEntry } from '../conversation/queue.ts';
+import type { MessageEvent } from '../conversation/log/events.ts';
+import type { LogEntry } from '../conversation/log/log.ts';
+import type { AttemptUnderWay } from '../conversation/stream/frames.ts';
+import type { LocalLive } from './local.ts';
 import type { Delta, LiveMessage } from './messages.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { AttemptUnderWay } from '../conversation/live.ts';
+import type { AttemptUnderWay } from '../conversation/stream/frames.ts';
 import type { Said } from './messages.ts';
 
 /**

@@ -1,12 +1,7 @@
-import {
-  type AttemptUnderWay,
-  type LiveAnnouncer,
-  type LiveFeed,
-  type LiveListener,
-  type LiveStage,
-  LocalLive,
-} from '../conversation/live.ts';
-import type { LogEntry } from '../conversation/queue.ts';
+import type { LogEntry } from '../conversation/log/log.ts';
+import type { AttemptUnderWay } from '../conversation/stream/frames.ts';
+import type { LiveAnnouncer, LiveFeed, LiveListener, LiveStage } from '../conversation/stream/live.ts';
+import { LocalLive } from './local.ts';
 import { conversationOf, liveChannel, readMessage, type Said, writeMessage } from './messages.ts';
 import { Mirror } from './mirror.ts';
 import { Outlet } from './outlet.ts';

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { LogEntry } from '../conversation/queue.ts';
+import type { LogEntry } from '../conversation/log/log.ts';
 import type { ConversationArchive, Listed } from '../storage/archive.ts';
 
 /** The migration can't be done, or what was done isn't right. The message is one line. */

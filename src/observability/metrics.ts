@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { LoopKind, TerminationReason } from '../conversation/events.ts';
 import type { Happening } from '../conversation/happenings.ts';
-import type { CircuitState } from '../conversation/lane.ts';
+import type { LoopKind, TerminationReason } from '../conversation/log/events.ts';
+import type { CircuitState } from '../conversation/turn/lane.ts';
 import { NO_ROUTE } from './metric-names.ts';
 import { callMeters, type TraceIdOf } from './metrics-calls.ts';
 import { modelLabels } from './metrics-models.ts';

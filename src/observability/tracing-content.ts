@@ -1,6 +1,6 @@
 import type { Span } from '@opentelemetry/api';
-import type { Answer } from '../conversation/attempt.ts';
-import type { GenerateRequest } from '../conversation/provider.ts';
+import type { Answer } from '../conversation/turn/attempt.ts';
+import type { GenerateRequest } from '../conversation/turn/provider.ts';
 import type { Conventions } from './semantic-conventions.ts';
 
 /** Puts the texts of a call on its span. For those who opted in; no secret is left in them. */

@@ -12,11 +12,11 @@ import {
   TraceFlags,
   trace,
 } from '@opentelemetry/api';
-import type { Answer, Outcome } from '../conversation/attempt.ts';
 import type { Happening } from '../conversation/happenings.ts';
-import { ProviderError } from '../conversation/provider.ts';
-import { Stopped } from '../conversation/stop.ts';
 import type { TracedCall, Tracer } from '../conversation/tracer.ts';
+import type { Answer, Outcome } from '../conversation/turn/attempt.ts';
+import { ProviderError } from '../conversation/turn/provider.ts';
+import { Stopped } from '../conversation/turn/stop.ts';
 import { ATTRIBUTE, type Conventions, HISTOGRAM, SPAN, SPAN_EVENT } from './semantic-conventions.ts';
 import type { ContentCapture } from './tracing-content.ts';
 

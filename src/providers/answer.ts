@@ -1,4 +1,4 @@
-import { type AnswerPart, type FinishReason, ProviderError } from '../conversation/provider.ts';
+import { type AnswerPart, type FinishReason, ProviderError } from '../conversation/turn/provider.ts';
 import { classify } from './classify.ts';
 
 /** Tokens that the vendor counts; thinking counts as output. */

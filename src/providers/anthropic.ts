@@ -1,7 +1,7 @@
 import Anthropic from '@anthropic-ai/sdk';
-import { type GenerateRequest, type Provider, ProviderError } from '../conversation/provider.ts';
+import { withoutCustomHeaders } from '../config/environment.ts';
+import { type GenerateRequest, type Provider, ProviderError } from '../conversation/turn/provider.ts';
 import { answerOf, type Chunk, type Usage } from './answer.ts';
-import { withoutCustomHeaders } from './environment.ts';
 import { fetchStreamed } from './fetch.ts';
 
 /**

@@ -1,7 +1,7 @@
-import type { Provider } from '../conversation/provider.ts';
-import type { RosterEntry } from '../conversation/settings.ts';
+import type { RosterEntry } from '../conversation/log/settings.ts';
+import type { Provider } from '../conversation/turn/provider.ts';
+import { EMBEDDED_MODELS, embeddedProvider } from '../embedded-pair/provider.ts';
 import type { Secret } from '../security/secrets.ts';
-import { EMBEDDED_MODELS, embeddedProvider } from './embedded/provider.ts';
 import type { OPENAI_DIALECTS } from './openai.ts';
 
 /** What the configuration says of one vendor. */

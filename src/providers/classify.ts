@@ -1,4 +1,4 @@
-import { ProviderError, type ProviderFailure } from '../conversation/provider.ts';
+import { ProviderError, type ProviderFailure } from '../conversation/turn/provider.ts';
 import { askedByHeaders } from './retry-after.ts';
 
 /**

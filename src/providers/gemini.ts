@@ -9,7 +9,7 @@ import {
   type GenerateRequest,
   type Provider,
   ProviderError,
-} from '../conversation/provider.ts';
+} from '../conversation/turn/provider.ts';
 import { answerOf, type Chunk, type Usage } from './answer.ts';
 import { classify } from './classify.ts';
 

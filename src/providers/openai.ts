@@ -1,12 +1,12 @@
 import OpenAI, { APIError } from 'openai';
+import { withoutCustomHeaders } from '../config/environment.ts';
 import {
   type FinishReason,
   type GenerateRequest,
   type Provider,
   ProviderError,
-} from '../conversation/provider.ts';
+} from '../conversation/turn/provider.ts';
 import { answerOf, type Chunk, type Usage } from './answer.ts';
-import { withoutCustomHeaders } from './environment.ts';
 import { fetchStreamed } from './fetch.ts';
 
 /** How a vendor's chat completions differ from the others'. */

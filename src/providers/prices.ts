@@ -1,5 +1,5 @@
-import type { Price } from '../conversation/budget.ts';
-import { isVersionOf } from './model-settings.ts';
+import { isVersionOf } from '../config/model-settings.ts';
+import type { Price } from '../conversation/policies/budget.ts';
 
 /**
  * As published on 2026-11-22: US dollars for a million input and output tokens, by the beginning of a model's name; the longest that fits

@@ -1,7 +1,7 @@
 import { type Job, Queue, WaitingError, Worker, type WorkerOptions } from 'bullmq';
 import type { Cluster, Redis } from 'ioredis';
-import { Departure } from '../conversation/run.ts';
-import { type Departing, depart, GRACE_MS, keepRunning, type RunParts } from './keep-running.ts';
+import { Drain } from '../conversation/turn/run.ts';
+import { type Draining, drainRun, GRACE_MS, keepRunning, type RunParts } from './keep-running.ts';
 import type { Runner } from './runner.ts';
 
 export interface BullmqRunnerParts extends RunParts {
@@ -23,7 +23,7 @@ export interface BullmqRunnerParts extends RunParts {
 }
 
 /** A run and the lock that it depends on. */
-interface Run extends Departing {
+interface Run extends Draining {
   /** When the lock was known to be ours, in `performance.now()`. */
   lockedAt: number;
   /** Fulfilled as the lock is given up for lost. */
@@ -190,7 +190,7 @@ export class BullmqRunner implements Runner {
     const at = performance.now();
     const closing = this.#employed().map((worker) => worker.close(this.#isAway()));
     // Newest first: Redis seeks each in its list of active jobs from that end, and what is handed back last is taken first.
-    const leaving = depart([...this.#runs.values()].toReversed());
+    const leaving = drainRun([...this.#runs.values()].toReversed());
     return { at, quiet: Promise.allSettled([...closing, leaving]) };
   }
 
@@ -233,7 +233,7 @@ export class BullmqRunner implements Runner {
     const conversationId = job.id ?? '';
     const run = this.#run(conversationId);
     const outcome = await Promise.race([run.ended, run.lost.promise]);
-    if (!run.departure.isLeaving) return;
+    if (!run.drain.isLeaving) return;
     // A job that can't be handed back is taken as its lock runs out.
     if (outcome === 'ended') await job.moveToWait(token).catch(() => {});
     throw new WaitingError();
@@ -243,39 +243,33 @@ export class BullmqRunner implements Runner {
     // Its lock was lost, or its job would not be here again; it may still be about to notice.
     const before = this.#runs.get(conversationId);
     if (before) this.#giveUp(before);
-    const departure = new Departure();
+    const drain = new Drain();
     // It was being fetched when leaving began.
-    if (this.#left) departure.leave();
-    const ended = this.#play(conversationId, before?.ended, departure).finally(() => {
+    if (this.#left) drain.leave();
+    const ended = this.#play(conversationId, before?.ended, drain).finally(() => {
       if (this.#runs.get(conversationId) === run) this.#runs.delete(conversationId);
     });
-    const run: Run = { departure, lockedAt: performance.now(), lost: Promise.withResolvers(), ended };
+    const run: Run = { drain, lockedAt: performance.now(), lost: Promise.withResolvers(), ended };
     this.#runs.set(conversationId, run);
     return run;
   }
 
-  async #play(
-    conversationId: string,
-    before: Promise<unknown> | undefined,
-    departure: Departure,
-  ): Promise<'ended'> {
+  async #play(conversationId: string, before: Promise<unknown> | undefined, drain: Drain): Promise<'ended'> {
     await before;
-    if (!departure.isLeaving) this.#parts.onPlace(conversationId);
-    await keepRunning(this.#parts, conversationId, departure);
+    if (!drain.isLeaving) this.#parts.onPlace(conversationId);
+    await keepRunning(this.#parts, conversationId, drain);
     return 'ended';
   }
 
   #giveUp(run: Run): void {
-    run.departure.abort();
+    run.drain.abort();
     run.lost.resolve('lost');
   }
 
   /** Redis may be out of reach and unable to say that a lock was lost; its time runs out all the same. */
   #giveUpOverdue(): void {
     const latest = performance.now() - LOCK_MS;
-    const overdue = [...this.#runs.values()].filter(
-      (run) => run.lockedAt < latest && !run.departure.isAborting,
-    );
+    const overdue = [...this.#runs.values()].filter((run) => run.lockedAt < latest && !run.drain.isAborting);
     this.#giveUpAll(overdue, 'were not renewed in time');
   }
 

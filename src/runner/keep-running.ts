@@ -1,14 +1,14 @@
-import type { Departure } from '../conversation/run.ts';
+import type { Drain } from '../conversation/turn/run.ts';
 
 export interface RunParts {
   /** Runs one conversation until it is ended or the run has left. */
-  run: (conversationId: string, departure: Departure) => Promise<void>;
+  run: (conversationId: string, drain: Drain) => Promise<void>;
   onError: (conversationId: string, error: unknown, retryInMs: number) => void;
 }
 
 /** What a runner knows of a run. */
-export interface Departing {
-  readonly departure: Departure;
+export interface Draining {
+  readonly drain: Drain;
   /** Never rejected. */
   readonly ended: Promise<unknown>;
 }
@@ -28,37 +28,33 @@ export const GRACE_MS = 2000;
 export async function keepRunning(
   { run, onError }: RunParts,
   conversationId: string,
-  departure: Departure,
+  drain: Drain,
 ): Promise<void> {
-  for (
-    let retryInMs = FIRST_RETRY_MS;
-    !departure.isLeaving;
-    retryInMs = Math.min(retryInMs * 2, LAST_RETRY_MS)
-  ) {
+  for (let retryInMs = FIRST_RETRY_MS; !drain.isLeaving; retryInMs = Math.min(retryInMs * 2, LAST_RETRY_MS)) {
     try {
-      return await run(conversationId, departure);
+      return await run(conversationId, drain);
     } catch (error) {
-      if (departure.isLeaving) return;
+      if (drain.isLeaving) return;
       onError(conversationId, error, retryInMs);
-      await pause(retryInMs, departure);
+      await pause(retryInMs, drain);
     }
   }
 }
 
 /** Waits, but no longer than until it is time to leave. */
-async function pause(milliseconds: number, departure: Departure): Promise<void> {
+async function pause(milliseconds: number, drain: Drain): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, milliseconds);
-  departure.tell({ leave: resolve, abort: resolve });
+  drain.tell({ leave: resolve, abort: resolve });
   await promise;
   clearTimeout(timer);
 }
 
 /** Has runs leave, and aborts those that have not within the grace. Fulfilled when all have ended. */
-export async function depart(runs: readonly Departing[]): Promise<void> {
-  for (const { departure } of runs) departure.leave();
+export async function drainRun(runs: readonly Draining[]): Promise<void> {
+  for (const { drain } of runs) drain.leave();
   const timer = setTimeout(() => {
-    for (const { departure } of runs) departure.abort();
+    for (const { drain } of runs) drain.abort();
   }, GRACE_MS);
   await Promise.all(runs.map(({ ended }) => ended));
   clearTimeout(timer);

@@ -1,5 +1,5 @@
-import { Departure } from '../conversation/run.ts';
-import { type Departing, depart, keepRunning, type RunParts } from './keep-running.ts';
+import { Drain } from '../conversation/turn/run.ts';
+import { type Draining, drainRun, keepRunning, type RunParts } from './keep-running.ts';
 import type { Place, Runner } from './runner.ts';
 
 export interface LocalRunnerParts extends RunParts {
@@ -13,7 +13,7 @@ export interface LocalRunnerParts extends RunParts {
 /** Runs conversations in this process, `maxActive` at a time; the others wait in the order of their coming. */
 export class LocalRunner implements Runner {
   readonly #parts: LocalRunnerParts;
-  readonly #running = new Map<string, Departing>();
+  readonly #running = new Map<string, Draining>();
   readonly #waiting = new Set<string>();
   readonly #reserved = new Set<Place>();
   #left: Promise<void> | undefined;
@@ -56,7 +56,7 @@ export class LocalRunner implements Runner {
 
   leave(): void {
     this.#waiting.clear();
-    this.#left ??= depart([...this.#running.values()]);
+    this.#left ??= drainRun([...this.#running.values()]);
   }
 
   async drain(): Promise<void> {
@@ -78,11 +78,11 @@ export class LocalRunner implements Runner {
   }
 
   #run(conversationId: string): void {
-    const departure = new Departure();
-    const ended = keepRunning(this.#parts, conversationId, departure).finally(() => {
+    const drain = new Drain();
+    const ended = keepRunning(this.#parts, conversationId, drain).finally(() => {
       this.#running.delete(conversationId);
       this.#fill();
     });
-    this.#running.set(conversationId, { departure, ended });
+    this.#running.set(conversationId, { drain, ended });
   }
 }

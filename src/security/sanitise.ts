@@ -1,4 +1,4 @@
-import type { Sanitiser } from '../conversation/attempt.ts';
+import type { Sanitiser } from '../conversation/turn/attempt.ts';
 
 // Control characters but tab and line feed; and what reverses the direction of the text around it
 // (https://trojansource.codes/).

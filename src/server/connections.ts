@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { setImmediate as nextRound } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
-import type { Frame } from '../conversation/live.ts';
-import { MAX_BACKLOG_BYTES, type StreamEnd, type StreamSink } from '../conversation/stream.ts';
+import type { Frame } from '../conversation/stream/frames.ts';
+import { MAX_BACKLOG_BYTES, type StreamEnd, type StreamSink } from '../conversation/stream/stream.ts';
 import { CLOSE } from '../errors.ts';
 import type { StreamTally } from '../observability/metrics-streams.ts';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ON_CIRCUIT_OPEN } from '../conversation/settings.ts';
+import { ON_CIRCUIT_OPEN } from '../conversation/log/settings.ts';
 import { line, text } from './validation.ts';
 
 function wholeNumber(minimum: number, maximum: number) {

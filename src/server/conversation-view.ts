@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { ending } from '../conversation/events.ts';
-import type { ConversationRecord } from '../conversation/queue.ts';
-import { conversationSettings } from '../conversation/settings.ts';
-import type { TurnPolicy } from '../conversation/turns.ts';
+import { ending } from '../conversation/log/events.ts';
+import type { ConversationRecord } from '../conversation/log/log.ts';
+import { conversationSettings } from '../conversation/log/settings.ts';
+import type { TurnPolicy } from '../conversation/policies/turn-policy.ts';
 
 const time = z.string().meta({ format: 'date-time' });
 

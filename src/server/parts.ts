@@ -1,11 +1,11 @@
 import type { fastify } from 'fastify';
 import type { Happening } from '../conversation/happenings.ts';
-import type { CircuitState } from '../conversation/lane.ts';
-import type { LiveFeed } from '../conversation/live.ts';
-import type { ConversationCatalog, ConversationQueue } from '../conversation/queue.ts';
-import type { RosterEntry, SettingsDefaults } from '../conversation/settings.ts';
+import type { ConversationCatalog, ConversationQueue } from '../conversation/log/log.ts';
+import type { RosterEntry, SettingsDefaults } from '../conversation/log/settings.ts';
+import type { TurnPolicy } from '../conversation/policies/turn-policy.ts';
+import type { LiveFeed } from '../conversation/stream/live.ts';
 import type { Tracer } from '../conversation/tracer.ts';
-import type { TurnPolicy } from '../conversation/turns.ts';
+import type { CircuitState } from '../conversation/turn/lane.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Runner } from '../runner/runner.ts';

@@ -1,4 +1,4 @@
-import type { ConversationRecord, LogEntry } from '../conversation/queue.ts';
+import type { ConversationRecord, LogEntry } from '../conversation/log/log.ts';
 
 /** An idempotency key that still holds. Some storages keep only the SHA-256 of its text, in hex. */
 export interface KeptKey {

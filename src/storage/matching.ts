@@ -1,5 +1,5 @@
-import { caseless } from '../conversation/caseless.ts';
-import type { ConversationFilter, ConversationRecord } from '../conversation/queue.ts';
+import { caseless } from '../conversation/log/caseless.ts';
+import type { ConversationFilter, ConversationRecord } from '../conversation/log/log.ts';
 
 /** Whether a conversation is one of those that a filter asks for. */
 export function matches(

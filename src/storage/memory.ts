@@ -6,8 +6,7 @@ import {
   parseEvent,
   type TerminatedEvent,
   terminationEvent,
-} from '../conversation/events.ts';
-import type { LiveAnnouncer } from '../conversation/live.ts';
+} from '../conversation/log/events.ts';
 import {
   type AppendedEvents,
   type AppendOutcome,
@@ -23,8 +22,9 @@ import {
   PAGE_CHARACTERS,
   type Page,
   toContext,
-} from '../conversation/queue.ts';
-import { type ConversationState, fold } from '../conversation/state.ts';
+} from '../conversation/log/log.ts';
+import { type ConversationState, fold } from '../conversation/log/state.ts';
+import type { LiveAnnouncer } from '../conversation/stream/live.ts';
 import { AppError } from '../errors.ts';
 import { includes, matches } from './matching.ts';
 

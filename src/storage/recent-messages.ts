@@ -1,5 +1,5 @@
-import type { Message } from '../conversation/events.ts';
-import { type ContextMessage, toContext } from '../conversation/queue.ts';
+import type { Message } from '../conversation/log/events.ts';
+import { type ContextMessage, toContext } from '../conversation/log/log.ts';
 
 /** Characters of messages kept in memory, of all conversations together. */
 const MAX_CHARACTERS = 64 * 1024 * 1024;

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { IDEMPOTENCY_WINDOW_MS, type NewConversation } from '../../src/conversation/queue.ts';
+import { IDEMPOTENCY_WINDOW_MS, type NewConversation } from '../../src/conversation/log/log.ts';
 import {
   Announced,
   agent,

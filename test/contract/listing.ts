@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { ConversationFilter } from '../../src/conversation/queue.ts';
+import type { ConversationFilter } from '../../src/conversation/log/log.ts';
 import {
   Announced,
   agent,

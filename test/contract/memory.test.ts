@@ -1,4 +1,4 @@
 import { MemoryStorage } from '../../src/storage/memory.ts';
-import { describeQueue } from './queue.ts';
+import { describeQueue } from './log.ts';
 
 describeQueue('memory', (live) => new MemoryStorage(live));

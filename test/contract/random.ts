@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseEvent } from '../../src/conversation/events.ts';
-import type { ConversationFilter, ConversationRecord, Page } from '../../src/conversation/queue.ts';
+import { parseEvent } from '../../src/conversation/log/events.ts';
+import type { ConversationFilter, ConversationRecord, Page } from '../../src/conversation/log/log.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import {
   Announced,

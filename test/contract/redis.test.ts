@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, onTestFinished } from 'vitest';
-import type { LiveAnnouncer } from '../../src/conversation/live.ts';
+import type { LiveAnnouncer } from '../../src/conversation/stream/live.ts';
 import { connect } from '../../src/storage/redis/connection.ts';
 import { openRedisStorage, type RedisStorage } from '../../src/storage/redis/storage.ts';
 import { type RedisServer, startCluster, startRedis } from '../fixtures/redis.ts';
-import { describeQueue } from './queue.ts';
+import { describeQueue } from './log.ts';
 import { describeRandomly } from './random.ts';
 
 function describeBackend(name: string, start: () => Promise<RedisServer>): void {

@@ -1,8 +1,8 @@
 import { onTestFinished } from 'vitest';
-import type { LiveAnnouncer } from '../../src/conversation/live.ts';
+import type { LiveAnnouncer } from '../../src/conversation/stream/live.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';
 import { temporaryFolder } from '../fixtures/server.ts';
-import { describeQueue } from './queue.ts';
+import { describeQueue } from './log.ts';
 import { describeRandomly } from './random.ts';
 
 function open(live: LiveAnnouncer) {

@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished } from 'vitest';
-import type { AgentRequest } from '../../src/conversation/settings.ts';
+import type { AgentRequest } from '../../src/conversation/log/settings.ts';
 import { type ServerProcess, startServer, temporaryFolder } from '../fixtures/server.ts';
 import { readLog, startTalk } from '../fixtures/talks.ts';
 import {

@@ -6,7 +6,7 @@ import addFormats from 'ajv-formats';
 import { Redis } from 'ioredis';
 import { expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/config.ts';
 import { findProgram } from '../fixtures/programs.ts';
 import { startRedis } from '../fixtures/redis.ts';
 
@@ -107,7 +107,7 @@ it('every image is pinned, and every service comes back', () => {
 
 it('6: the instances are alike, share the Redis, and their environment is what the server takes', () => {
   const known = new Set(
-    [...text('src/config.ts').matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(([, name]) => name),
+    [...text('src/config/config.ts').matchAll(/^ {2}([A-Z][A-Z_]+): /gm)].map(([, name]) => name),
   );
   for (const name of INSTANCES) {
     const { environment = {}, read_only, stop_grace_period } = compose.services[name] ?? {};

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createClient } from '../../src/client/client.ts';
 import type { ConversationEvent, Message, StreamFrame, TurnFailed } from '../../src/client/types.ts';
 import { compose } from '../../src/compose.ts';
-import { readConfig } from '../../src/config.ts';
+import { readConfig } from '../../src/config/config.ts';
 import type { VendorId } from '../../src/providers/catalog.ts';
 import { DOCUMENTED_FAILURES } from '../fixtures/failures-document.ts';
 import { follow } from '../fixtures/follower.ts';

@@ -13,7 +13,7 @@ import { call } from '../fixtures/http.ts';
 import { startServer, temporaryFolder } from '../fixtures/server.ts';
 import { hang, startVendor } from '../fixtures/vendors.ts';
 
-const players = ({ agents }: ConversationView) =>
+const models = ({ agents }: ConversationView) =>
   agents.map(({ name, provider, model }) => `${name}: ${provider}/${model}`);
 
 describe('2.1: POST /conversations', () => {
@@ -41,7 +41,7 @@ describe('2.1: POST /conversations', () => {
     expect(made.id).toMatch(/^[\da-f]{8}-[\da-f]{4}-7[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/);
     expect(made.createdAt).toMatch(TIME);
     expect(made.startedAt).toMatch(TIME);
-    expect(players(made)).toEqual(['Eliza: embedded/eliza', 'Parry: embedded/parry']);
+    expect(models(made)).toEqual(['Eliza: embedded/eliza', 'Parry: embedded/parry']);
   });
 
   const anthropic = { ANTHROPIC_API_KEY: 'key-of-claude', ANTHROPIC_BASE_URL: 'http://127.0.0.1:1' };
@@ -55,7 +55,7 @@ describe('2.1: POST /conversations', () => {
   ])('without agents takes %s', async (_which, environment, wanted) => {
     const { url } = await startServer(environment);
     const { made } = await create(url, { topic: 'Is it?' });
-    expect(players(made).map((player) => player.replace(/\/.*/, '/'))).toEqual(wanted);
+    expect(models(made).map((model) => model.replace(/\/.*/, '/'))).toEqual(wanted);
     const providers = await call(url, '/providers');
     expect(providers.text).not.toContain('key-of');
     expect(keeping(providerList, providers).items.filter(({ configured }) => configured)).toHaveLength(
@@ -70,7 +70,7 @@ describe('2.1: POST /conversations', () => {
       topic: 'Is it?',
       agents: [embedded, { ...embedded, name: 'Parry' }, embedded, embedded],
     });
-    expect(players(four)).toEqual([
+    expect(models(four)).toEqual([
       'Eliza: embedded/eliza',
       'Parry: embedded/parry',
       'Eliza 2: embedded/eliza',

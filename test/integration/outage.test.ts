@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { LocalLive } from '../../src/conversation/live.ts';
-import { runConversation } from '../../src/conversation/orchestrator.ts';
-import { type Provider, ProviderError } from '../../src/conversation/provider.ts';
-import { retryDelayMs } from '../../src/conversation/retry.ts';
-import { Departure } from '../../src/conversation/run.ts';
-import { createLanes } from '../../src/providers/resilience/lanes.ts';
-import { DEFAULT_LANE_SETTINGS } from '../../src/providers/resilience/settings.ts';
+import { runConversation } from '../../src/conversation/turn/orchestrator.ts';
+import { type Provider, ProviderError } from '../../src/conversation/turn/provider.ts';
+import { retryDelayMs } from '../../src/conversation/turn/retry.ts';
+import { Drain } from '../../src/conversation/turn/run.ts';
+import { LocalLive } from '../../src/live/local.ts';
+import { createLanes } from '../../src/protection/lanes.ts';
+import { DEFAULT_LANE_SETTINGS } from '../../src/protection/settings.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { agent, conversation, START, settings } from '../fixtures/conversations.ts';
 import { orchestratorParts } from '../fixtures/orchestrator-parts.ts';
@@ -59,7 +59,7 @@ it('a vendor that is away for 90 s is waited for: one probe a window, and everyb
   const parts = orchestratorParts({
     queue: storage,
     live,
-    findPlayer: (id, model) => ({ provider, lane: lanes.lane(id, model), price: undefined }),
+    bindModel: (id, model) => ({ provider, lane: lanes.lane(id, model), price: undefined }),
     retryDelayMs: (error, tries) => retryDelayMs(error, tries, Math.random),
     sleep: pause,
   });
@@ -70,7 +70,7 @@ it('a vendor that is away for 90 s is waited for: one probe a window, and everyb
   for (const each of made) await storage.create(each);
   const running = new Set(made.map(({ id }) => id));
   const runs = made.map(async ({ id }) => {
-    await runConversation(parts, id, new Departure());
+    await runConversation(parts, id, new Drain());
     running.delete(id);
   });
   while (running.size > 0 && Date.now() < START.getTime() + 1_800_000) await vi.advanceTimersByTimeAsync(500);

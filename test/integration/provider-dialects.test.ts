@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { GenerateRequest } from '../../src/conversation/provider.ts';
+import type { GenerateRequest } from '../../src/conversation/turn/provider.ts';
 import { anthropicProvider } from '../../src/providers/anthropic.ts';
 import { geminiProvider } from '../../src/providers/gemini.ts';
 import { OPENAI_DIALECTS, openAiProvider } from '../../src/providers/openai.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { ConversationFilter } from '../../src/conversation/queue.ts';
+import type { ConversationFilter } from '../../src/conversation/log/log.ts';
 import type { RedisStorage } from '../../src/storage/redis/storage.ts';
 import { conversation, ENDED_BY_USER, later, settings } from '../fixtures/conversations.ts';
 import { seededRandom } from '../fixtures/random.ts';

@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { AttemptUnderWay } from '../../src/conversation/live.ts';
-import { runConversation } from '../../src/conversation/orchestrator.ts';
-import { Departure } from '../../src/conversation/run.ts';
-import { DIRECT_LANE } from '../../src/providers/resilience/direct.ts';
+import type { AttemptUnderWay } from '../../src/conversation/stream/frames.ts';
+import { runConversation } from '../../src/conversation/turn/orchestrator.ts';
+import { Drain } from '../../src/conversation/turn/run.ts';
+import { DIRECT_LANE } from '../../src/protection/direct.ts';
 import { ENDED_BY_USER, ended, reply } from '../fixtures/conversations.ts';
 import { SHARED_REDISES } from '../fixtures/fleet.ts';
 import { Follower } from '../fixtures/follower.ts';
@@ -39,18 +39,18 @@ async function deafen({ subscriber }: Instance): Promise<void> {
 function run(instance: Instance, id: string, script: () => readonly Act[] | string) {
   const provider = new ScriptedProvider(script);
   let attempts = 0;
-  const departure = new Departure();
-  onTestFinished(() => departure.abort());
+  const drain = new Drain();
+  onTestFinished(() => drain.abort());
   const done = runConversation(
     orchestratorParts({
       queue: instance.queue,
       live: instance.live,
-      findPlayer: () => ({ provider, lane: DIRECT_LANE, price: undefined }),
+      bindModel: () => ({ provider, lane: DIRECT_LANE, price: undefined }),
       now: () => new Date('2026-01-31T12:00:01.000Z'),
       nameAttempt: () => `${instance.origin}-${attempts++}`,
     }),
     id,
-    departure,
+    drain,
   );
   return { provider, done };
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { RedisCircuit } from '../../src/backends/redis-circuit.ts';
-import { ProviderError } from '../../src/conversation/provider.ts';
+import { ProviderError } from '../../src/conversation/turn/provider.ts';
+import { RedisCircuit } from '../../src/protection/redis/circuit.ts';
 import { connect } from '../../src/storage/redis/connection.ts';
 import {
   heldVendor,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import type { LaneOptions } from '../../src/conversation/lane.ts';
+import type { LaneOptions } from '../../src/conversation/turn/lane.ts';
 import { laneOptions, PLACES, type ProtectedLane, protectedLane } from '../fixtures/protected-lane.ts';
 import { type RedisServer, startRedis } from '../fixtures/redis.ts';
 

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { openingEvents } from '../../src/conversation/events.ts';
+import { openingEvents } from '../../src/conversation/log/events.ts';
 import { openDatabase } from '../../src/storage/sqlite/database.ts';
 import { GroupCommit } from '../../src/storage/sqlite/group-commit.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';

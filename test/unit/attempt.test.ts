@@ -1,11 +1,12 @@
 import * as fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { type Answer, makeAttempt } from '../../src/conversation/attempt.ts';
-import type { AttemptCall } from '../../src/conversation/lane.ts';
-import { type AttemptUnderWay, LocalLive } from '../../src/conversation/live.ts';
-import type { Player } from '../../src/conversation/player.ts';
-import { type GenerateRequest, type Provider, ProviderError } from '../../src/conversation/provider.ts';
-import { DIRECT_LANE } from '../../src/providers/resilience/direct.ts';
+import type { AttemptUnderWay } from '../../src/conversation/stream/frames.ts';
+import { type Answer, makeAttempt } from '../../src/conversation/turn/attempt.ts';
+import type { AttemptCall } from '../../src/conversation/turn/lane.ts';
+import type { ModelBinding } from '../../src/conversation/turn/model-binding.ts';
+import { type GenerateRequest, type Provider, ProviderError } from '../../src/conversation/turn/provider.ts';
+import { LocalLive } from '../../src/live/local.ts';
+import { DIRECT_LANE } from '../../src/protection/direct.ts';
 import { createSanitiser } from '../../src/security/sanitise.ts';
 import { type Act, finish, ScriptedProvider, text } from '../fixtures/providers.ts';
 
@@ -54,7 +55,7 @@ async function play(
   return { answer, deltas, provider };
 }
 
-function played(provider: Provider): Player {
+function played(provider: Provider): ModelBinding {
   return { provider, lane: DIRECT_LANE, price: undefined };
 }
 

@@ -2,7 +2,7 @@ import { APIError as AnthropicError } from '@anthropic-ai/sdk';
 import { GoogleGenerativeAIError, GoogleGenerativeAIFetchError } from '@google/generative-ai';
 import { APIConnectionError, APIConnectionTimeoutError, APIError as OpenAiError } from 'openai';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { ProviderError, type ProviderFailure } from '../../src/conversation/provider.ts';
+import { ProviderError, type ProviderFailure } from '../../src/conversation/turn/provider.ts';
 import { classify } from '../../src/providers/classify.ts';
 
 const plain = (text: string) => text;

@@ -1,7 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { ConfigurationError, openTelemetryVariables, readConfig, secretsOf } from '../../src/config.ts';
+import {
+  ConfigurationError,
+  openTelemetryVariables,
+  readConfig,
+  secretsOf,
+} from '../../src/config/config.ts';
 import { failToStart, temporaryFolder } from '../fixtures/server.ts';
 
 const NO_FILE = '/nonexistent/.env';

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
-import { eventFrame } from '../../src/conversation/live.ts';
+import { eventFrame } from '../../src/conversation/stream/frames.ts';
 import { newStreamTally } from '../../src/observability/metrics-streams.ts';
 import {
   type Connection,

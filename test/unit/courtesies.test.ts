@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { carriesContent, courtesyIn } from '../../src/conversation/courtesies.ts';
+import { carriesContent, courtesyIn } from '../../src/conversation/policies/courtesies.ts';
 
 const talk = { topic: 'Why do bees dance?', names: ['Ada', 'Claude 2'] };
 

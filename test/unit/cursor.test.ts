@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BEGINNING, formatCursor, parseCursor } from '../../src/conversation/cursor.ts';
+import { BEGINNING, formatCursor, parseCursor } from '../../src/conversation/stream/cursor.ts';
 import { AppError } from '../../src/errors.ts';
 
 const id = fc.uuid({ version: 7 });

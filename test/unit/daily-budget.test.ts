@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { LocalDailyBudget, startOfDay } from '../../src/providers/resilience/daily-budget.ts';
+import { LocalDailyBudget, startOfDay } from '../../src/protection/daily-budget.ts';
 
 const NOON = new Date('2026-03-01T12:00:00.000Z');
 

@@ -1,18 +1,18 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { promptFor } from '../../src/conversation/context.ts';
-import { openingEvents, replyEvent } from '../../src/conversation/events.ts';
-import { loopIn } from '../../src/conversation/loops.ts';
-import type { AnswerPart, GenerateRequest } from '../../src/conversation/provider.ts';
-import type { ConversationSettings } from '../../src/conversation/settings.ts';
-import { apply, type ConversationState, fold } from '../../src/conversation/state.ts';
-import { ELIZA } from '../../src/providers/embedded/eliza.ts';
-import { reply } from '../../src/providers/embedded/engine.ts';
-import { PARRY } from '../../src/providers/embedded/parry.ts';
-import { EMBEDDED_MODELS, embeddedProvider } from '../../src/providers/embedded/provider.ts';
-import { reflected } from '../../src/providers/embedded/reflection.ts';
-import { topicOf } from '../../src/providers/embedded/topic.ts';
-import { wordsOf } from '../../src/providers/embedded/words.ts';
+import { openingEvents, replyEvent } from '../../src/conversation/log/events.ts';
+import type { ConversationSettings } from '../../src/conversation/log/settings.ts';
+import { apply, type ConversationState, fold } from '../../src/conversation/log/state.ts';
+import { loopIn } from '../../src/conversation/policies/loops.ts';
+import { promptFor } from '../../src/conversation/turn/prompt.ts';
+import type { AnswerPart, GenerateRequest } from '../../src/conversation/turn/provider.ts';
+import { ELIZA } from '../../src/embedded-pair/eliza.ts';
+import { reply } from '../../src/embedded-pair/engine.ts';
+import { PARRY } from '../../src/embedded-pair/parry.ts';
+import { EMBEDDED_MODELS, embeddedProvider } from '../../src/embedded-pair/provider.ts';
+import { reflected } from '../../src/embedded-pair/reflection.ts';
+import { topicOf } from '../../src/embedded-pair/topic.ts';
+import { wordsOf } from '../../src/embedded-pair/words.ts';
 
 type Model = (typeof EMBEDDED_MODELS)[number];
 interface Line {

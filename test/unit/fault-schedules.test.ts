@@ -1,14 +1,18 @@
 import * as fc from 'fast-check';
 import { expect, it, vi } from 'vitest';
-import { parseEvent } from '../../src/conversation/events.ts';
-import { LocalLive } from '../../src/conversation/live.ts';
-import { runConversation } from '../../src/conversation/orchestrator.ts';
-import { PROVIDER_FAILURES, ProviderError, type ProviderFailure } from '../../src/conversation/provider.ts';
-import { retryDelayMs } from '../../src/conversation/retry.ts';
-import { Departure } from '../../src/conversation/run.ts';
-import { fold } from '../../src/conversation/state.ts';
-import { createLanes } from '../../src/providers/resilience/lanes.ts';
-import { DEFAULT_LANE_SETTINGS } from '../../src/providers/resilience/settings.ts';
+import { parseEvent } from '../../src/conversation/log/events.ts';
+import { fold } from '../../src/conversation/log/state.ts';
+import { runConversation } from '../../src/conversation/turn/orchestrator.ts';
+import {
+  PROVIDER_FAILURES,
+  ProviderError,
+  type ProviderFailure,
+} from '../../src/conversation/turn/provider.ts';
+import { retryDelayMs } from '../../src/conversation/turn/retry.ts';
+import { Drain } from '../../src/conversation/turn/run.ts';
+import { LocalLive } from '../../src/live/local.ts';
+import { createLanes } from '../../src/protection/lanes.ts';
+import { DEFAULT_LANE_SETTINGS } from '../../src/protection/settings.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { agent, conversation, readLog, settings } from '../fixtures/conversations.ts';
 import { orchestratorParts } from '../fixtures/orchestrator-parts.ts';
@@ -83,13 +87,13 @@ it('DESIGN 1 to 5: whatever vendors do and whenever runs are cut off, the log ke
       });
       await storage.create(made);
       let callsMade = 0;
-      let departure = new Departure();
+      let drain = new Drain();
       const cutsLeft = new Map(cuts.map(({ at, by }) => [at, by]));
       const provider = new ScriptedProvider(() => {
         const number = callsMade++;
         const cut = cutsLeft.get(number);
         cutsLeft.delete(number);
-        if (cut) departure[cut]();
+        if (cut) drain[cut]();
         return actsOf(calls[number % calls.length] ?? { kind: 'answers' }, number);
       });
       const lanes = createLanes(
@@ -99,13 +103,13 @@ it('DESIGN 1 to 5: whatever vendors do and whenever runs are cut off, the log ke
       const parts = orchestratorParts({
         queue: storage,
         live,
-        findPlayer: (id, model) => ({ provider, lane: lanes.lane(id, model), price: undefined }),
+        bindModel: (id, model) => ({ provider, lane: lanes.lane(id, model), price: undefined }),
         retryDelayMs: (error, tries) =>
           retryDelayMs(error, tries, Math.random, { tries: 3, firstDelayMs: 1 }),
       });
       for (let run = 0; run <= cuts.length; run++) {
-        departure = new Departure();
-        await runConversation(parts, made.id, departure);
+        drain = new Drain();
+        await runConversation(parts, made.id, drain);
       }
 
       const log = (await readLog(storage, made.id)).map(({ json }) => parseEvent(json));

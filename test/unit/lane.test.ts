@@ -5,13 +5,17 @@ import {
   CircuitOpenError,
   type CircuitState,
   type LaneOptions,
-} from '../../src/conversation/lane.ts';
-import { PROVIDER_FAILURES, ProviderError, type ProviderFailure } from '../../src/conversation/provider.ts';
-import { retryDelayMs } from '../../src/conversation/retry.ts';
-import { LocalLane } from '../../src/providers/resilience/lane.ts';
-import { type CircuitChange, createLanes } from '../../src/providers/resilience/lanes.ts';
-import { DEFAULT_LANE_SETTINGS, type LaneSettings } from '../../src/providers/resilience/settings.ts';
-import { UNSHARED } from '../../src/providers/resilience/shared-protection.ts';
+} from '../../src/conversation/turn/lane.ts';
+import {
+  PROVIDER_FAILURES,
+  ProviderError,
+  type ProviderFailure,
+} from '../../src/conversation/turn/provider.ts';
+import { retryDelayMs } from '../../src/conversation/turn/retry.ts';
+import { LocalLane } from '../../src/protection/lane.ts';
+import { type CircuitChange, createLanes } from '../../src/protection/lanes.ts';
+import { DEFAULT_LANE_SETTINGS, type LaneSettings } from '../../src/protection/settings.ts';
+import { UNSHARED } from '../../src/protection/shared-protection.ts';
 import { seededRandom } from '../fixtures/random.ts';
 
 const MINUTE = 60_000;

@@ -6,10 +6,10 @@ function stage(maxActive: number) {
   const ends = new Map<string, () => void>();
   const placed: string[] = [];
   const runner = new LocalRunner({
-    run: (id, departure) =>
+    run: (id, drain) =>
       new Promise<void>((resolve) => {
         ends.set(id, resolve);
-        departure.tell({ leave: resolve, abort: resolve });
+        drain.tell({ leave: resolve, abort: resolve });
       }),
     onPlace: (id) => placed.push(id),
     onError: () => {},

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { LoopKind } from '../../src/conversation/events.ts';
-import { type LoopState, loopIn, noLoops, observeReply } from '../../src/conversation/loops.ts';
+import type { LoopKind } from '../../src/conversation/log/events.ts';
+import { type LoopState, loopIn, noLoops, observeReply } from '../../src/conversation/policies/loops.ts';
 import { type Reply, readTranscripts, type Transcript } from '../fixtures/transcripts.ts';
 
 const KINDS: readonly LoopKind[] = ['near_duplicates', 'alternation', 'gratitude'];

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type LiveItem, LocalLive } from '../../src/conversation/live.ts';
+import type { LiveItem } from '../../src/conversation/stream/live.ts';
+import { LocalLive } from '../../src/live/local.ts';
 import type { Said } from '../../src/live/messages.ts';
 import { Mirror } from '../../src/live/mirror.ts';
 import { reply } from '../fixtures/conversations.ts';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { modelSettingsOf, modelTable } from '../../src/providers/model-settings.ts';
+import { modelSettingsOf, modelTable } from '../../src/config/model-settings.ts';
 
 const table = {
   chatgpt: { requestsPerMinute: 100, callTimeoutSeconds: 30 },

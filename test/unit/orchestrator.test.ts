@@ -1,15 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { parseEvent } from '../../src/conversation/events.ts';
 import type { Happening } from '../../src/conversation/happenings.ts';
-import type { Lane } from '../../src/conversation/lane.ts';
-import { LocalLive } from '../../src/conversation/live.ts';
-import { runConversation } from '../../src/conversation/orchestrator.ts';
-import { type GenerateRequest, ProviderError } from '../../src/conversation/provider.ts';
-import { Departure } from '../../src/conversation/run.ts';
+import { parseEvent } from '../../src/conversation/log/events.ts';
+import type { Lane } from '../../src/conversation/turn/lane.ts';
+import { runConversation } from '../../src/conversation/turn/orchestrator.ts';
+import { type GenerateRequest, ProviderError } from '../../src/conversation/turn/provider.ts';
+import { Drain } from '../../src/conversation/turn/run.ts';
 import { AppError } from '../../src/errors.ts';
-import { DIRECT_LANE } from '../../src/providers/resilience/direct.ts';
+import { LocalLive } from '../../src/live/local.ts';
+import { DIRECT_LANE } from '../../src/protection/direct.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { conversation, ENDED_BY_USER, readLog, reply, START, settings } from '../fixtures/conversations.ts';
 import { orchestratorParts } from '../fixtures/orchestrator-parts.ts';
@@ -31,11 +31,11 @@ async function stage(script: Script = distinct, extra: Parameters<typeof setting
   await storage.create(made);
   const provider = new ScriptedProvider(script);
   const happenings: Happening[] = [];
-  const departure = new Departure();
+  const drain = new Drain();
   const parts = orchestratorParts({
     queue: storage,
     live,
-    findPlayer: () => ({ provider, lane: DIRECT_LANE, price: undefined }),
+    bindModel: () => ({ provider, lane: DIRECT_LANE, price: undefined }),
     elapsed: () => Date.now(),
     observe: (happening) => happenings.push(happening),
   });
@@ -46,9 +46,9 @@ async function stage(script: Script = distinct, extra: Parameters<typeof setting
     storage,
     provider,
     parts,
-    departure,
+    drain,
     happened: (type: Happening['type']) => happenings.filter((happening) => happening.type === type),
-    run: () => runConversation(parts, id, departure),
+    run: () => runConversation(parts, id, drain),
     log: async () => (await readLog(storage, id)).map(({ json }) => parseEvent(json)),
     record: () => storage.get(id),
   };
@@ -154,8 +154,8 @@ describe('a conversation that runs to its end', () => {
   });
 
   it('is ended where a provider has lost its configuration', async () => {
-    const { parts, id, record, departure } = await stage();
-    await runConversation({ ...parts, findPlayer: () => undefined }, id, departure);
+    const { parts, id, record, drain } = await stage();
+    await runConversation({ ...parts, bindModel: () => undefined }, id, drain);
     expect(await record()).toMatchObject({
       ending: { reason: 'configuration_error', detail: 'embedded is not configured' },
     });
@@ -213,10 +213,10 @@ describe('a conversation that others meddle with', () => {
   });
 
   it('is ended by its time though the timer is early by the clock', async () => {
-    const { parts, id, departure, record, provider } = await stage(() => ['wait'], { timeoutSeconds: 60 });
+    const { parts, id, drain, record, provider } = await stage(() => ['wait'], { timeoutSeconds: 60 });
     let lag = 0;
     const slow = { ...parts, now: () => new Date(Date.now() - lag) };
-    const running = runConversation(slow, id, departure);
+    const running = runConversation(slow, id, drain);
     await vi.waitFor(() => expect(provider.open).toBe(1));
     lag = 5;
     await advanceTo(60_000);
@@ -233,12 +233,12 @@ describe('a conversation that others meddle with', () => {
   });
 
   it('breaks off the call in flight when the run is aborted, and leaves the log as it is', async () => {
-    const { run, provider, record, departure, happened } = await stage((request) =>
+    const { run, provider, record, drain, happened } = await stage((request) =>
       request.agent === 'Ben' ? [text('Well, '), 'wait'] : distinct(request),
     );
     const running = run();
     await vi.waitFor(() => expect(provider.requests).toHaveLength(2));
-    departure.abort();
+    drain.abort();
     await running;
     expect(await record()).toMatchObject({ status: 'running', turns: 1, lastSeq: 3 });
     expect(happened('attempt.abandoned')).toMatchObject([{ why: 'drained' }]);
@@ -256,8 +256,8 @@ describe('a conversation that others meddle with', () => {
   });
 
   it('is nothing to run where it is not there', async () => {
-    const { parts, departure, provider } = await stage();
-    await runConversation(parts, '01900000-0000-7000-8000-000000000000', departure);
+    const { parts, drain, provider } = await stage();
+    await runConversation(parts, '01900000-0000-7000-8000-000000000000', drain);
     expect(provider.requests).toEqual([]);
   });
 });
@@ -266,7 +266,7 @@ describe('a conversation that its run is asked to leave', () => {
   /** A stage on which the run is asked as the agent begins with what the script has. */
   async function leftInCall(script: Script, extra: Parameters<typeof settings>[0] = {}) {
     const scene = await stage((request) => {
-      scene.departure.leave();
+      scene.drain.leave();
       return script(request);
     }, extra);
     return scene;
@@ -293,12 +293,12 @@ describe('a conversation that its run is asked to leave', () => {
   });
 
   it('waits for the call until it is aborted', async () => {
-    const { run, provider, record, departure, happened } = await leftInCall(() => [text('Well, '), 'wait']);
+    const { run, provider, record, drain, happened } = await leftInCall(() => [text('Well, '), 'wait']);
     const running = run();
     await vi.waitFor(() => expect(provider.open).toBe(1));
     await advanceTo(10_000);
     expect(provider.open).toBe(1);
-    departure.abort();
+    drain.abort();
     await running;
     expect(await record()).toMatchObject({ status: 'running', lastSeq: 2 });
     expect(happened('attempt.abandoned')).toMatchObject([{ why: 'drained' }]);
@@ -316,21 +316,21 @@ describe('a conversation that its run is asked to leave', () => {
   });
 
   it('is left at once while it waits for the next try', async () => {
-    const { run, parts, provider, departure, record } = await stage(() => [
+    const { run, parts, provider, drain, record } = await stage(() => [
       new ProviderError('server_error', 'boom'),
     ]);
     parts.retryDelayMs = () => 5000;
     const slept = vi.spyOn(parts, 'sleep');
     const running = run();
     await vi.waitFor(() => expect(slept).toHaveBeenCalled());
-    departure.leave();
+    drain.leave();
     await running;
     expect(provider.requests).toHaveLength(1);
     expect((await record())?.lastSeq).toBe(2);
   });
 
   it('is left at once while it waits for its lane, and before its log is read', async () => {
-    const { run, parts, provider, departure, happened } = await stage();
+    const { run, parts, provider, drain, happened } = await stage();
     const waits = Promise.withResolvers<void>();
     const lane: Lane = {
       ...DIRECT_LANE,
@@ -339,10 +339,10 @@ describe('a conversation that its run is asked to leave', () => {
         return await delay(60_000, undefined as never, { signal });
       },
     };
-    parts.findPlayer = () => ({ provider, lane, price: undefined });
+    parts.bindModel = () => ({ provider, lane, price: undefined });
     const running = run();
     await waits.promise;
-    departure.leave();
+    drain.leave();
     await running;
     await run();
     expect(provider.requests).toEqual([]);
@@ -357,7 +357,7 @@ describe('a conversation that is gone on with', () => {
     const log = await whole.log();
     await fc.assert(
       fc.asyncProperty(fc.integer({ min: 0, max: 5 }), async (turns) => {
-        const { id, parts, storage, departure, happened } = await stage(distinct, { maxTurns: 5 });
+        const { id, parts, storage, drain, happened } = await stage(distinct, { maxTurns: 5 });
         // The seed of an answer holds the id, so the copy has to have the same one.
         await storage.delete(id);
         await storage.create(conversation({ id: whole.id, settings: settings({ maxTurns: 5 }) }));
@@ -367,7 +367,7 @@ describe('a conversation that is gone on with', () => {
           const last = end?.type === 'conversation.terminated' ? end : undefined;
           await storage.addMessage(whole.id, event.seq - 1, last ? [event, last] : [event]);
         }
-        await runConversation(parts, whole.id, departure);
+        await runConversation(parts, whole.id, drain);
         const copy = (await readLog(storage, whole.id)).map(({ json }) => parseEvent(json));
         const told = (events: typeof log) =>
           events.map((event) => (event.type === 'message' ? { ...event.message, metadata: {} } : event));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { AttemptUnderWay } from '../../src/conversation/live.ts';
+import type { AttemptUnderWay } from '../../src/conversation/stream/frames.ts';
 import type { Said } from '../../src/live/messages.ts';
 import { Outlet } from '../../src/live/outlet.ts';
 import { attemptAt } from '../fixtures/instances.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Message } from '../../src/conversation/events.ts';
-import { type ContextMessage, toContext } from '../../src/conversation/queue.ts';
+import type { Message } from '../../src/conversation/log/events.ts';
+import { type ContextMessage, toContext } from '../../src/conversation/log/log.ts';
 import { RecentMessages } from '../../src/storage/recent-messages.ts';
 import { reply } from '../fixtures/conversations.ts';
 

@@ -1,7 +1,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { PROVIDER_FAILURES, ProviderError, type ProviderFailure } from '../../src/conversation/provider.ts';
-import { DEFAULT_RETRY, retryDelayMs } from '../../src/conversation/retry.ts';
+import {
+  PROVIDER_FAILURES,
+  ProviderError,
+  type ProviderFailure,
+} from '../../src/conversation/turn/provider.ts';
+import { DEFAULT_RETRY, retryDelayMs } from '../../src/conversation/turn/retry.ts';
 
 const CODES = Object.keys(PROVIDER_FAILURES) as ProviderFailure[];
 const overloaded = (retryAfterMs?: number) => new ProviderError('overloaded', 'busy', { retryAfterMs });

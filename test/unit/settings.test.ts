@@ -4,7 +4,7 @@ import {
   type ConversationRequest,
   type RosterEntry,
   resolveSettings,
-} from '../../src/conversation/settings.ts';
+} from '../../src/conversation/log/settings.ts';
 import { AppError } from '../../src/errors.ts';
 
 const DEFAULTS = {
@@ -65,7 +65,7 @@ function faultsOf(agents: AgentRequest[]): string[] {
   return [];
 }
 
-const players = (agents?: AgentRequest[], entries?: RosterEntry[]) =>
+const models = (agents?: AgentRequest[], entries?: RosterEntry[]) =>
   resolve({ agents }, entries).agents.map(({ name, provider, model }) => `${name}: ${provider}/${model}`);
 
 describe('2.1: agents', () => {
@@ -75,7 +75,7 @@ describe('2.1: agents', () => {
     ['two are, whatever their order', ['chatgpt', 'claude'], ['Claude: claude/c-1', 'ChatGPT: chatgpt/g-1']],
     ['one without a default model is', ['local'], ['Eliza: embedded/eliza', 'Parry: embedded/parry']],
   ])('by default, where %s', (_which, configured, wanted) => {
-    expect(players(undefined, roster(...configured))).toEqual(wanted);
+    expect(models(undefined, roster(...configured))).toEqual(wanted);
   });
 
   it.each<[string, AgentRequest[], string[]]>([
@@ -113,7 +113,7 @@ describe('2.1: agents', () => {
       ['Claude: claude/next', 'Local: local/own'],
     ],
   ])('%s', (_what, agents, wanted) => {
-    expect(players(agents)).toEqual(wanted);
+    expect(models(agents)).toEqual(wanted);
   });
 
   it.each<[string, AgentRequest[], string[]]>([

@@ -1,14 +1,14 @@
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { LaneOptions } from '../../src/conversation/lane.ts';
-import { ProviderError } from '../../src/conversation/provider.ts';
-import { LocalLane } from '../../src/providers/resilience/lane.ts';
-import { DEFAULT_LANE_SETTINGS, type LaneSettings } from '../../src/providers/resilience/settings.ts';
+import type { LaneOptions } from '../../src/conversation/turn/lane.ts';
+import { ProviderError } from '../../src/conversation/turn/provider.ts';
+import { LocalLane } from '../../src/protection/lane.ts';
+import { DEFAULT_LANE_SETTINGS, type LaneSettings } from '../../src/protection/settings.ts';
 import {
   type ReservedCall,
   type SharedProtection,
   UNSHARED,
-} from '../../src/providers/resilience/shared-protection.ts';
+} from '../../src/protection/shared-protection.ts';
 
 const LIMIT = 600;
 const advance = (milliseconds: number) => vi.advanceTimersByTimeAsync(milliseconds);

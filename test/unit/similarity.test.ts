@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fingerprint, jaccard } from '../../src/conversation/similarity.ts';
+import { fingerprint, jaccard } from '../../src/conversation/policies/similarity.ts';
 
 const similarity = (left: string, right: string): number => jaccard(fingerprint(left), fingerprint(right));
 

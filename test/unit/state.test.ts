@@ -4,8 +4,8 @@ import {
   type ConversationEvent,
   type MessageMetadata,
   openingEvents,
-} from '../../src/conversation/events.ts';
-import { addUsage, fold, NO_USAGE } from '../../src/conversation/state.ts';
+} from '../../src/conversation/log/events.ts';
+import { addUsage, fold, NO_USAGE } from '../../src/conversation/log/state.ts';
 import { agent, ENDED_BY_USER, ended, reply, START, settings } from '../fixtures/conversations.ts';
 
 const NAMES = ['Ada', 'Ben', '__proto__'];

@@ -4,12 +4,10 @@ import {
   type AttemptUnderWay,
   deltaFrame,
   type Frame,
-  type LiveFeed,
-  type LiveItem,
-  type LiveListener,
-  LocalLive,
   startedFrame,
-} from '../../src/conversation/live.ts';
+} from '../../src/conversation/stream/frames.ts';
+import type { LiveFeed, LiveItem, LiveListener } from '../../src/conversation/stream/live.ts';
+import { LocalLive } from '../../src/live/local.ts';
 import { Follower } from '../fixtures/follower.ts';
 import { CONVERSATION } from '../fixtures/frames.ts';
 import { ScriptedConversation, ScriptedReader, settle } from '../fixtures/scripted-conversation.ts';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { type ConversationEvent, openingEvents } from '../../src/conversation/events.ts';
-import type { ConversationSettings } from '../../src/conversation/settings.ts';
-import { type ConversationState, fold } from '../../src/conversation/state.ts';
-import { standardConditions, timeout } from '../../src/conversation/termination.ts';
+import { type ConversationEvent, openingEvents } from '../../src/conversation/log/events.ts';
+import type { ConversationSettings } from '../../src/conversation/log/settings.ts';
+import { type ConversationState, fold } from '../../src/conversation/log/state.ts';
+import { standardConditions, timeout } from '../../src/conversation/policies/termination.ts';
 import { agent, later, reply, START, settings } from '../fixtures/conversations.ts';
 
 type Said = string | { content: string; inputTokens?: number; outputTokens?: number; costUsd?: number };

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { nudgeEvent, openingEvents } from '../../src/conversation/events.ts';
-import { timelineOf } from '../../src/conversation/timeline.ts';
+import { nudgeEvent, openingEvents } from '../../src/conversation/log/events.ts';
+import { timelineOf } from '../../src/conversation/log/timeline.ts';
 import { ENDED_BY_USER, ended, later, reply, START, settings } from '../fixtures/conversations.ts';
 
 const at = (seq: number): string => later(seq * 1000).toISOString();

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { WordTable } from '../../src/conversation/word-table.ts';
+import { WordTable } from '../../src/conversation/policies/word-table.ts';
 
 describe('a table of words', () => {
   it('says what a map says, of whatever words', () => {

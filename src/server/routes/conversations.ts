@@ -2,13 +2,13 @@ import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { Ending } from '../../conversation/events.ts';
-import { type ConversationRecord, type NewConversation, newRecord } from '../../conversation/queue.ts';
+import type { Ending } from '../../conversation/log/events.ts';
+import { type ConversationRecord, type NewConversation, newRecord } from '../../conversation/log/log.ts';
 import {
   type ConversationRequest,
   type ConversationSettings,
   resolveSettings,
-} from '../../conversation/settings.ts';
+} from '../../conversation/log/settings.ts';
 import { AppError, invalid, notFound } from '../../errors.ts';
 import { conversationIds } from '../conversation-ids.ts';
 import { creationRequest } from '../conversation-request.ts';

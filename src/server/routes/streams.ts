@@ -2,9 +2,9 @@ import websocket from '@fastify/websocket';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { BEGINNING, type Cursor, parseCursor } from '../../conversation/cursor.ts';
-import type { ConversationRecord } from '../../conversation/queue.ts';
-import { streamConversation } from '../../conversation/stream.ts';
+import type { ConversationRecord } from '../../conversation/log/log.ts';
+import { BEGINNING, type Cursor, parseCursor } from '../../conversation/stream/cursor.ts';
+import { streamConversation } from '../../conversation/stream/stream.ts';
 import { AppError, invalid } from '../../errors.ts';
 import type { StreamTally } from '../../observability/metrics-streams.ts';
 import {

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { conversationEvent, message, parseEvent } from '../../conversation/events.ts';
-import { timelineEntry, timelineOf } from '../../conversation/timeline.ts';
+import { conversationEvent, message, parseEvent } from '../../conversation/log/events.ts';
+import { timelineEntry, timelineOf } from '../../conversation/log/timeline.ts';
 import type { ServerParts } from '../parts.ts';
 import { problem } from '../problem.ts';
 import { limit, searchText, seqCursor } from '../validation.ts';

@@ -1,4 +1,4 @@
-import { IDEMPOTENCY_WINDOW_MS, type LogEntry } from '../../conversation/queue.ts';
+import { IDEMPOTENCY_WINDOW_MS, type LogEntry } from '../../conversation/log/log.ts';
 import type { ConversationArchive, KeptConversation, KeptKey, Listed } from '../archive.ts';
 import { answered } from './answers.ts';
 import type { RedisClient } from './connection.ts';

@@ -1,6 +1,6 @@
-import { caseless } from '../../conversation/caseless.ts';
-import type { ConversationFilter } from '../../conversation/queue.ts';
-import type { ConversationSettings } from '../../conversation/settings.ts';
+import { caseless } from '../../conversation/log/caseless.ts';
+import type { ConversationFilter } from '../../conversation/log/log.ts';
+import type { ConversationSettings } from '../../conversation/log/settings.ts';
 import type { RedisClient } from './connection.ts';
 import { indexKeys } from './keys.ts';
 

@@ -1,4 +1,4 @@
-import type { ConversationFilter, ConversationRecord, Page } from '../../conversation/queue.ts';
+import type { ConversationFilter, ConversationRecord, Page } from '../../conversation/log/log.ts';
 import { AppError } from '../../errors.ts';
 import { matches } from '../matching.ts';
 import { answered } from './answers.ts';

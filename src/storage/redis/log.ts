@@ -1,5 +1,10 @@
-import type { Message, MessageEvent } from '../../conversation/events.ts';
-import { type ContextMessage, type LogEntry, PAGE_CHARACTERS, toContext } from '../../conversation/queue.ts';
+import type { Message, MessageEvent } from '../../conversation/log/events.ts';
+import {
+  type ContextMessage,
+  type LogEntry,
+  PAGE_CHARACTERS,
+  toContext,
+} from '../../conversation/log/log.ts';
 import { answered } from './answers.ts';
 import type { RedisClient } from './connection.ts';
 

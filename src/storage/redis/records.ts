@@ -1,5 +1,5 @@
-import { type Ending, parseEvent } from '../../conversation/events.ts';
-import type { ConversationRecord } from '../../conversation/queue.ts';
+import { type Ending, parseEvent } from '../../conversation/log/events.ts';
+import type { ConversationRecord } from '../../conversation/log/log.ts';
 import type { RedisClient } from './connection.ts';
 import { conversationKeys } from './keys.ts';
 

@@ -1,5 +1,4 @@
-import type { Ending, Message } from '../../conversation/events.ts';
-import type { LiveAnnouncer } from '../../conversation/live.ts';
+import type { Ending, Message } from '../../conversation/log/events.ts';
 import {
   type AppendedEvents,
   type AppendOutcome,
@@ -13,7 +12,8 @@ import {
   type LogEntry,
   type NewConversation,
   type Page,
-} from '../../conversation/queue.ts';
+} from '../../conversation/log/log.ts';
+import type { LiveAnnouncer } from '../../conversation/stream/live.ts';
 import { includes } from '../matching.ts';
 import { RecentMessages } from '../recent-messages.ts';
 import { answered, overloaded } from './answers.ts';

@@ -1,5 +1,4 @@
-import { type Ending, openingEvents, terminationEvent } from '../../conversation/events.ts';
-import type { LiveAnnouncer } from '../../conversation/live.ts';
+import { type Ending, openingEvents, terminationEvent } from '../../conversation/log/events.ts';
 import {
   type AppendedEvents,
   type AppendOutcome,
@@ -7,7 +6,8 @@ import {
   IDEMPOTENCY_WINDOW_MS,
   type LogEntry,
   type NewConversation,
-} from '../../conversation/queue.ts';
+} from '../../conversation/log/log.ts';
+import type { LiveAnnouncer } from '../../conversation/stream/live.ts';
 import type { RecentMessages } from '../recent-messages.ts';
 import { answered } from './answers.ts';
 import type { RedisClient } from './connection.ts';

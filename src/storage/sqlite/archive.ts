@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type Database from 'better-sqlite3';
-import { IDEMPOTENCY_WINDOW_MS, type LogEntry } from '../../conversation/queue.ts';
+import { IDEMPOTENCY_WINDOW_MS, type LogEntry } from '../../conversation/log/log.ts';
 import type { ConversationArchive, KeptConversation, Listed } from '../archive.ts';
 import { StorageError } from '../storage-error.ts';
 import { Beginnings } from './beginnings.ts';

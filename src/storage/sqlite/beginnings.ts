@@ -1,5 +1,5 @@
 import type Database from 'better-sqlite3';
-import type { CreatedEvent } from '../../conversation/events.ts';
+import type { CreatedEvent } from '../../conversation/log/events.ts';
 
 /** Characters of JSON whose events are kept in memory, of all conversations together: those of about 2,000. */
 const MAX_CHARACTERS = 1024 * 1024;

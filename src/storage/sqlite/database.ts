@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import Database from 'better-sqlite3';
-import { caseless } from '../../conversation/caseless.ts';
+import { caseless } from '../../conversation/log/caseless.ts';
 import { StorageError } from '../storage-error.ts';
 import { pairsOf } from './topics.ts';
 

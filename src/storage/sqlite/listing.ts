@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3';
-import { caseless } from '../../conversation/caseless.ts';
-import type { ConversationFilter } from '../../conversation/queue.ts';
+import { caseless } from '../../conversation/log/caseless.ts';
+import type { ConversationFilter } from '../../conversation/log/log.ts';
 import { topicSearch } from './topics.ts';
 
 /** A row of the catalog. The settings are in the log's first event; see beginnings.ts. */

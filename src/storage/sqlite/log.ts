@@ -1,5 +1,5 @@
 import type Database from 'better-sqlite3';
-import { type LogEntry, PAGE_CHARACTERS } from '../../conversation/queue.ts';
+import { type LogEntry, PAGE_CHARACTERS } from '../../conversation/log/log.ts';
 
 export const READ_ON = `SELECT seq, type, json FROM events
   WHERE conversation = (SELECT key FROM conversations WHERE id = ?) AND seq > ?

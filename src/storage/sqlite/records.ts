@@ -1,5 +1,5 @@
-import type { CreatedEvent, Ending, Message, MessageEvent } from '../../conversation/events.ts';
-import type { ConversationRecord } from '../../conversation/queue.ts';
+import type { CreatedEvent, Ending, Message, MessageEvent } from '../../conversation/log/events.ts';
+import type { ConversationRecord } from '../../conversation/log/log.ts';
 import type { ListedRow } from './listing.ts';
 
 /** The message in an event's row. */

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { type Ending, type Message, openingEvents } from '../../conversation/events.ts';
-import type { LiveAnnouncer } from '../../conversation/live.ts';
+import { type Ending, type Message, openingEvents } from '../../conversation/log/events.ts';
 import {
   type AppendedEvents,
   type AppendOutcome,
@@ -16,7 +15,8 @@ import {
   type NewConversation,
   type Page,
   toContext,
-} from '../../conversation/queue.ts';
+} from '../../conversation/log/log.ts';
+import type { LiveAnnouncer } from '../../conversation/stream/live.ts';
 import { AppError } from '../../errors.ts';
 import { RecentMessages } from '../recent-messages.ts';
 import { Beginnings } from './beginnings.ts';

@@ -1,5 +1,5 @@
 import type Database from 'better-sqlite3';
-import { caseless } from '../../conversation/caseless.ts';
+import { caseless } from '../../conversation/log/caseless.ts';
 
 /** So many characters (code points) the index of trigrams needs; for less there are pairs. */
 const TRIGRAM = 3;

@@ -4,14 +4,14 @@ import {
   type Message,
   type TerminatedEvent,
   terminationEvent,
-} from '../../conversation/events.ts';
+} from '../../conversation/log/events.ts';
 import {
   type AppendOutcome,
   type CreateOutcome,
   IDEMPOTENCY_WINDOW_MS,
   type LogEntry,
-} from '../../conversation/queue.ts';
-import type { ConversationSettings } from '../../conversation/settings.ts';
+} from '../../conversation/log/log.ts';
+import type { ConversationSettings } from '../../conversation/log/settings.ts';
 import { openTopicIndex } from './topics.ts';
 
 /** One change of state, as plain data, so that it may cross to another thread. Times are milliseconds since 1970. */

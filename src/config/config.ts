@@ -1,0 +1,210 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
+import { parseEnv } from 'node:util';
+import { z } from 'zod';
+import { createMasker, Secret } from '../security/secrets.ts';
+import { parseRedisUrl } from '../storage/redis/url.ts';
+import { modelTable } from './model-settings.ts';
+
+/** The start is refused. One line per fault: the variable, what it got, what it takes. */
+export class ConfigurationError extends Error {
+  override readonly name = 'ConfigurationError';
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(faults.join('\n'));
+    this.faults = faults;
+  }
+}
+
+const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)$/;
+
+function number(
+  minimum: number,
+  maximum: number,
+  fallback: number,
+  takes = `takes a number from ${minimum} to ${maximum}`,
+) {
+  return z
+    .string()
+    .refine((text) => DECIMAL.test(text) && Number(text) >= minimum && Number(text) <= maximum, takes)
+    .transform(Number)
+    .default(fallback);
+}
+
+function whole(minimum: number, maximum: number, fallback: number) {
+  const takes = `takes a whole number from ${minimum} to ${maximum}`;
+  return z
+    .string()
+    .refine((text) => /^\d{1,15}$/.test(text) && Number(text) >= minimum && Number(text) <= maximum, takes)
+    .transform(Number)
+    .default(fallback);
+}
+
+function choice<const T extends readonly [string, ...string[]]>(values: T, fallback: T[number]) {
+  return z.enum(values, `takes one of ${values.join(', ')}`).default(fallback as never);
+}
+
+const trueOrFalse = (fallback: boolean) =>
+  z
+    .enum(['true', 'false'], 'takes true or false')
+    .transform((text) => text === 'true')
+    .default(fallback);
+
+/** https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/#boolean-value */
+const likeOpenTelemetry = (fallback: boolean) =>
+  z
+    .stringFormat('boolean', /^(?:true|false)$/i, 'takes true or false')
+    .transform((text) => text.toLowerCase() === 'true')
+    .default(fallback);
+
+const text = z.string().optional();
+const secret = z
+  .string()
+  .regex(/^[\x21-\x7e]+$/, 'takes printable ASCII without spaces')
+  .transform((value) => new Secret(value))
+  .optional();
+/** Secret as a whole, since it may hold a password. */
+const redisUrl = z
+  .string()
+  .superRefine((value, context) => {
+    try {
+      parseRedisUrl(value);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: (error as Error).message });
+    }
+  })
+  .transform((value) => new Secret(value))
+  .optional();
+const url = z
+  .string()
+  .refine((value) => /^https?:$/.test(URL.parse(value)?.protocol ?? ''), 'takes a URL with http or https')
+  .optional();
+
+/** Every variable that the server reads, with its default; docs/protocol.md, section 6. */
+const environment = z.object({
+  HOST: z.string().default('127.0.0.1'),
+  PORT: whole(0, 65_535, 8080),
+  ALLOW_ANONYMOUS: trueOrFalse(false),
+  API_KEYS: z.undefined('is not supported yet: unset it, and keep HOST on a loopback address').optional(),
+  DATA_DIR: z.string().default('./data'),
+  REDIS_URL: redisUrl,
+  LOG_LEVEL: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'info'),
+  DEFAULT_MAX_TURNS: whole(1, 10_000, 50),
+  DEFAULT_TIMEOUT_MINUTES: number(1 / 60, 1440, 30, 'takes minutes from 1/60 (a second) to 1440 (a day)'),
+  MAX_CONTEXT_MSGS: whole(1, 100, 10),
+  TEMPERATURE: number(0, 2, 0.7),
+  MAX_TOKENS: whole(1, 32_000, 1024),
+  MAX_MESSAGE_LENGTH: whole(1, 1_000_000, 100_000),
+  SIMILARITY_THRESHOLD: number(Number.MIN_VALUE, 1, 0.85, 'takes a number above 0 up to 1'),
+  MAX_CONSECUTIVE_SIMILAR: whole(1, 10, 2),
+  MAX_ACTIVE_CONVERSATIONS: whole(1, 1_000_000, 10_000),
+  EMBEDDED_TOKEN_DELAY_MS: whole(0, 60_000, 30),
+  RETRY_TRIES: whole(1, 20, 5),
+  RETRY_FIRST_DELAY_MS: whole(0, 60_000, 2000),
+  FIRST_TOKEN_TIMEOUT_SECONDS: number(0.001, 86_400, 60),
+  CALL_TIMEOUT_SECONDS: number(0.001, 86_400, 120),
+  CIRCUIT_FAILURES: whole(1, 1000, 5),
+  CIRCUIT_OPEN_SECONDS: number(0.001, 86_400, 60),
+  MODEL_SETTINGS: modelTable.optional(),
+  DAILY_COST_LIMIT_USD: number(0, 1e9, Infinity),
+  OTEL_EXPORTER_OTLP_ENDPOINT: url,
+  OTEL_SDK_DISABLED: likeOpenTelemetry(false),
+  OTEL_SEMCONV_STABILITY_OPT_IN: text,
+  OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT: likeOpenTelemetry(false),
+  ANTHROPIC_API_KEY: secret,
+  ANTHROPIC_BASE_URL: url,
+  CLAUDE_MODEL: text,
+  OPENAI_API_KEY: secret,
+  OPENAI_BASE_URL: url,
+  CHATGPT_MODEL: text,
+  GOOGLE_API_KEY: secret,
+  GEMINI_API_KEY: secret,
+  GEMINI_BASE_URL: url,
+  GEMINI_MODEL: text,
+  XAI_API_KEY: secret,
+  XAI_BASE_URL: url,
+  GROK_MODEL: text,
+  PERPLEXITY_API_KEY: secret,
+  PERPLEXITY_BASE_URL: url,
+  PERPLEXITY_MODEL: text,
+  LOCAL_API_KEY: secret,
+  LOCAL_BASE_URL: url,
+  LOCAL_MODEL: text,
+});
+
+export type Config = Readonly<z.output<typeof environment>>;
+
+/**
+ * The configuration from the environment and a `.env` file; the environment wins, and what is empty counts
+ * as unset.
+ *
+ * @throws ConfigurationError with one line per fault; no line shows the value of a secret
+ */
+export function readConfig(variables: NodeJS.ProcessEnv, dotEnvPath = '.env'): Config {
+  const fromFile = readDotEnv(dotEnvPath);
+  const given: Record<string, string> = {};
+  for (const name of Object.keys(environment.shape)) {
+    const value = variables[name] || fromFile[name];
+    if (value) given[name] = value;
+  }
+  const parsed = environment.safeParse(given);
+  const faults = parsed.success
+    ? []
+    : parsed.error.issues.map(({ path, message }) => {
+        const name = String(path[0]);
+        return `${name}: got ${shown(name, given[name] ?? '')}, ${message}`;
+      });
+  const host = given['HOST'] ?? '127.0.0.1';
+  if (!isLoopback(host) && given['ALLOW_ANONYMOUS'] !== 'true') {
+    const takes = 'takes a loopback address such as 127.0.0.1 unless ALLOW_ANONYMOUS=true lets anybody in';
+    faults.push(`HOST: got ${shown('HOST', host)}, ${takes}`);
+  }
+  if (!parsed.success || faults.length > 0) throw new ConfigurationError(faults);
+  return Object.freeze(parsed.data);
+}
+
+const SERVICE_NAME = 'ai-conversation-platform';
+
+/**
+ * The variables that OpenTelemetry's SDK reads by itself, from the environment and a `.env` file, with a name
+ * for the service where none is given.
+ */
+export function openTelemetryVariables(
+  variables: NodeJS.ProcessEnv,
+  dotEnvPath = '.env',
+): Record<string, string> {
+  const all = [...Object.entries(readDotEnv(dotEnvPath)), ...Object.entries(variables)];
+  const given: Record<string, string> = {};
+  for (const [name, value] of all) if (name.startsWith('OTEL_') && value) given[name] = value;
+  if (/(?:^|,)\s*service\.name\s*=/.test(given['OTEL_RESOURCE_ATTRIBUTES'] ?? '')) return given;
+  return { OTEL_SERVICE_NAME: SERVICE_NAME, ...given };
+}
+
+function readDotEnv(path: string): NodeJS.Dict<string> {
+  if (!existsSync(path)) return {};
+  try {
+    return parseEnv(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new ConfigurationError([`${path}: can't be read: ${(error as NodeJS.ErrnoException).code}`]);
+  }
+}
+
+/** A value as it may be shown: no key, no password of a URL, and nothing that looks like a key gone astray. */
+function shown(name: string, value: string): string {
+  if (/_KEYS?$/.test(name)) return 'a value that is not shown';
+  const withoutPassword = value.replace(/\/\/[^/]*@/, '//[masked]@');
+  return JSON.stringify(createMasker([])(withoutPassword));
+}
+
+/** All secrets of a configuration, for the masker; a password also without the URL around it, as ioredis shows it. */
+export function secretsOf(config: Config): Secret[] {
+  const secrets = Object.values(config).filter((value) => value instanceof Secret);
+  const { password } = config.REDIS_URL ? parseRedisUrl(config.REDIS_URL.reveal()) : {};
+  return password === undefined ? secrets : [...secrets, new Secret(password)];
+}
+
+function isLoopback(host: string): boolean {
+  if (host === 'localhost' || host === '::1') return true;
+  return isIP(host) === 4 && host.startsWith('127.');
+}

@@ -1,0 +1,100 @@
+import type { LogEntry } from '../log/log.ts';
+import { formatCursor, NO_MORE } from './cursor.ts';
+
+/** One try at a turn while it is being made. */
+export interface AttemptUnderWay {
+  readonly id: string;
+  readonly turn: number;
+  readonly agent: string;
+  readonly provider: string;
+  readonly model: string;
+  /** The last seq of the log when it began. */
+  readonly afterSeq: number;
+  /** All it has said so far; it always ends at the end of a code point. */
+  text: string;
+}
+
+/** One frame of a stream, written once for however many read it. */
+export interface Frame {
+  readonly type: string;
+  readonly cursor: string;
+  /** The whole frame as JSON text. */
+  readonly json: string;
+  /** Of a durable event; undefined for the frames in between. */
+  readonly seq: number | undefined;
+  /** The seq of the last event before it: where in the order it belongs. */
+  readonly afterSeq: number;
+  /** Of a frame in between: the attempt it is of. */
+  readonly attempt: AttemptUnderWay | undefined;
+  /** What a delta adds; else empty. */
+  readonly text: string;
+  /** Of a frame in between: how much of the attempt a reader has had with it, in UTF-16 units. */
+  readonly to: number;
+}
+
+/** The frame of a durable event. */
+export function eventFrame(conversationId: string, { seq, type, json }: LogEntry): Frame {
+  const cursor = formatCursor(conversationId, seq);
+  const head = `{"conversationId":"${conversationId}","cursor":"${cursor}",`;
+  return {
+    type,
+    cursor,
+    seq,
+    afterSeq: seq - 1,
+    json: head + json.slice(1),
+    attempt: undefined,
+    text: '',
+    to: 0,
+  };
+}
+
+export function startedFrame(conversationId: string, attempt: AttemptUnderWay): Frame {
+  const { id, turn, agent, provider, model } = attempt;
+  return passingFrame(conversationId, 'turn.started', attempt, 0, {
+    turn,
+    attempt: id,
+    agent,
+    provider,
+    model,
+  });
+}
+
+/** A piece of what an attempt said, which ends `to` UTF-16 units into it. */
+export function deltaFrame(
+  conversationId: string,
+  attempt: AttemptUnderWay,
+  text: string,
+  to: number,
+): Frame {
+  const { id, turn, agent, afterSeq } = attempt;
+  const cursor = formatCursor(conversationId, afterSeq, id, to);
+  // Of all frames there are most of these: only what may need escaping goes through JSON.stringify.
+  const json =
+    `{"type":"turn.delta","conversationId":"${conversationId}","cursor":"${cursor}","turn":${turn},` +
+    `"attempt":"${id}","agent":${JSON.stringify(agent)},"text":${JSON.stringify(text)}}`;
+  return { type: 'turn.delta', cursor, json, seq: undefined, afterSeq, attempt, text, to };
+}
+
+/** Its text is void, so that whoever has had this frame needs no more of the attempt. */
+export function failedFrame(
+  conversationId: string,
+  attempt: AttemptUnderWay,
+  { error, retryInMs }: { error: string; retryInMs: number | null },
+): Frame {
+  const { id, turn, agent } = attempt;
+  const fields = { turn, attempt: id, agent, error, retryInMs };
+  return passingFrame(conversationId, 'turn.failed', attempt, NO_MORE, fields);
+}
+
+function passingFrame(
+  conversationId: string,
+  type: string,
+  attempt: AttemptUnderWay,
+  to: number,
+  fields: object,
+): Frame {
+  const { id, afterSeq } = attempt;
+  const cursor = formatCursor(conversationId, afterSeq, id, to);
+  const json = JSON.stringify({ type, conversationId, cursor, ...fields });
+  return { type, cursor, json, seq: undefined, afterSeq, attempt, text: '', to };
+}

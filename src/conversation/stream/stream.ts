@@ -1,0 +1,269 @@
+import type { MessageEvent } from '../log/events.ts';
+import type { ConversationQueue } from '../log/log.ts';
+import { type Cursor, NO_MORE } from './cursor.ts';
+import { type AttemptUnderWay, deltaFrame, eventFrame, type Frame, startedFrame } from './frames.ts';
+import type { LiveFeed, LiveItem, Snapshot } from './live.ts';
+
+/** Where frames go: one reader's connection. */
+export interface StreamSink {
+  send(frame: Frame): void;
+  /**
+   * Has what is sent meanwhile go out in one piece. Fulfilled when whatever else waits for this process has had
+   * its turn, so that a long history holds up nobody.
+   */
+  together(sending: () => void): Promise<void>;
+  /** Bytes that were sent and that the connection has not taken yet. */
+  backlog(): number;
+  /** Fulfilled when the backlog is small again; rejects when the signal is aborted. */
+  drained(signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * Why a stream is over. `ended`: the conversation is, and all of it was sent. `removed`: it was deleted.
+ * `rewritten`: events that the reader has had are gone, and others may stand in their place: the storage lost its last
+ * moments. `too_slow`: the reader doesn't keep up. `closed`: the signal was aborted.
+ */
+export type StreamEnd = 'ended' | 'removed' | 'rewritten' | 'too_slow' | 'closed';
+
+/** A live reader who leaves more than this unread is too slow; bytes. */
+export const MAX_BACKLOG_BYTES = 1024 * 1024;
+/** A reader of the history who takes nothing for this long is too slow; milliseconds. */
+const MAX_STALL_MS = 30_000;
+/** Live frames kept while the history is read; past it they are dropped and read from the log instead. */
+const MAX_PENDING_CHARACTERS = 4 * 1024 * 1024;
+const PAGE_EVENTS = 256;
+
+/**
+ * Sends a conversation from a cursor on: first the history, then what happens, without gap or repeat
+ * (docs/protocol.md, section 4). It listens before it reads, and merges by seq, so that nothing falls
+ * between the two.
+ */
+export async function streamConversation(
+  parts: { queue: ConversationQueue; live: LiveFeed },
+  conversationId: string,
+  from: Cursor,
+  sink: StreamSink,
+  signal: AbortSignal,
+): Promise<StreamEnd> {
+  const reader = new Reader(parts, conversationId, from, sink, signal);
+  try {
+    for (;;) {
+      const end = await reader.follow();
+      if (end !== 'behind') return end;
+    }
+  } catch (error) {
+    if (signal.aborted) return 'closed';
+    throw error;
+  }
+}
+
+class Reader {
+  readonly #queue: ConversationQueue;
+  readonly #live: LiveFeed;
+  readonly #id: string;
+  readonly #sink: StreamSink;
+  readonly #signal: AbortSignal;
+  #seq: number;
+  /** That event's frame as JSON text; undefined where this connection hasn't had it. */
+  #last: string | undefined;
+  /** Behind that event, inside which attempt the reader is, and how much of it was had. */
+  #attempt: string | undefined;
+  #offset: number;
+  /** The attempt, where this connection has had frames of it. */
+  #heard: AttemptUnderWay | undefined;
+  /** Whether frames of that attempt may have been lost. */
+  #torn = false;
+  /** Attempts behind that event that gave way to another; nothing more of them is said. */
+  #over: Set<string> | undefined;
+  /** What was heard while the history is being read; undefined once frames go straight to the sink. */
+  #pending: (Frame | Snapshot)[] | undefined;
+  #pendingCharacters = 0;
+  #removed = false;
+  #end: StreamEnd | 'behind' | undefined;
+  #resolve: (end: StreamEnd | 'behind') => void = () => {};
+
+  constructor(
+    { queue, live }: { queue: ConversationQueue; live: LiveFeed },
+    id: string,
+    from: Cursor,
+    sink: StreamSink,
+    signal: AbortSignal,
+  ) {
+    this.#queue = queue;
+    this.#live = live;
+    this.#id = id;
+    this.#sink = sink;
+    this.#signal = signal;
+    this.#seq = from.seq;
+    this.#attempt = from.within?.attempt;
+    this.#offset = from.within?.offset ?? 0;
+  }
+
+  /** Listens, catches up, goes on live. `behind`: live frames were lost; follow again from here. */
+  async follow(): Promise<StreamEnd | 'behind'> {
+    const { promise, resolve } = Promise.withResolvers<StreamEnd | 'behind'>();
+    this.#resolve = resolve;
+    this.#end = undefined;
+    const onAbort = (): void => this.#finish('closed');
+    this.#signal.addEventListener('abort', onAbort, { once: true });
+    if (this.#signal.aborted) onAbort();
+    this.#pending = [];
+    this.#pendingCharacters = 0;
+    this.#torn = this.#heard !== undefined;
+    let listening = true;
+    const following = this.#live.follow(this.#id, (item) => {
+      if (listening) this.#hear(item);
+    });
+    try {
+      // A reader who goes meanwhile doesn't wait for it.
+      await Promise.race([following, promise]);
+      if (this.#end === undefined) await this.#catchUp();
+      return await promise;
+    } finally {
+      listening = false;
+      void following.then(
+        ({ stop }) => stop(),
+        () => {},
+      );
+      this.#pending = undefined;
+      this.#signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async #catchUp(): Promise<void> {
+    // Asked before the history is read, so that the end is in the history where the answer is yes.
+    const terminated = await this.#queue.isTerminated(this.#id);
+    if (terminated !== undefined && !(await this.#stands())) return this.#finish('rewritten');
+    await this.#sendHistory();
+    this.#goLive();
+    if (this.#removed || terminated === undefined) this.#finish('removed');
+    else if (terminated) this.#finish('ended');
+  }
+
+  /** Whether the last event that this connection has had is still the one in the log. */
+  async #stands(): Promise<boolean> {
+    if (this.#last === undefined) return true;
+    const [entry] = await this.#queue.readOn(this.#id, this.#seq - 1, 1);
+    return entry !== undefined && eventFrame(this.#id, entry).json === this.#last;
+  }
+
+  #finish(end: StreamEnd | 'behind'): void {
+    this.#end ??= end;
+    this.#resolve(this.#end);
+  }
+
+  async #sendHistory(): Promise<void> {
+    while (this.#end === undefined) {
+      const entries = await this.#queue.readOn(this.#id, this.#seq, PAGE_EVENTS);
+      if (entries.length === 0) return;
+      await this.#sink.together(() => {
+        for (const entry of entries) this.#sendEvent(eventFrame(this.#id, entry));
+      });
+      if (this.#sink.backlog() > MAX_BACKLOG_BYTES / 4) await this.#awaitReader();
+    }
+  }
+
+  async #awaitReader(): Promise<void> {
+    const stalled = AbortSignal.timeout(MAX_STALL_MS);
+    try {
+      await this.#sink.drained(AbortSignal.any([this.#signal, stalled]));
+    } catch (error) {
+      if (!stalled.aborted || this.#signal.aborted) throw error;
+      this.#finish('too_slow');
+    }
+  }
+
+  #hear(item: LiveItem): void {
+    if (item === 'removed') {
+      this.#removed = true;
+      if (!this.#pending) this.#finish('removed');
+    } else if (item === 'behind') this.#finish('behind');
+    else if (this.#pending) this.#keep(item);
+    else this.#deliver(item);
+  }
+
+  #keep(item: Frame | Snapshot): void {
+    this.#pending?.push(item);
+    if ('json' in item) this.#pendingCharacters += item.json.length;
+    if (this.#pendingCharacters > MAX_PENDING_CHARACTERS) this.#finish('behind');
+  }
+
+  #goLive(): void {
+    const pending = this.#pending ?? [];
+    this.#pending = undefined;
+    for (const item of pending) {
+      // The log was read after this was heard; what is ahead of it even so is of no log that could be read.
+      if ('underWay' in item && item.underWay.afterSeq > this.#seq) continue;
+      this.#deliver(item);
+    }
+  }
+
+  #deliver(item: Frame | Snapshot): void {
+    const { afterSeq } = 'underWay' in item ? item.underWay : item;
+    if (this.#end !== undefined || afterSeq < this.#seq) return;
+    if (afterSeq > this.#seq) this.#finish('behind');
+    else if (this.#sink.backlog() > MAX_BACKLOG_BYTES) this.#finish('too_slow');
+    else if ('underWay' in item) this.#sendSoFar(item.underWay);
+    else if (item.attempt) this.#sendPart(item, item.attempt);
+    else this.#sendEvent(item);
+  }
+
+  /** What is under way, without what was had of it. */
+  #sendSoFar(attempt: AttemptUnderWay): void {
+    if (this.#over?.has(attempt.id)) return;
+    const had = this.#attempt === attempt.id ? this.#offset : undefined;
+    if (had === undefined) this.#send(startedFrame(this.#id, attempt));
+    const rest = attempt.text.slice(had);
+    if (rest !== '') this.#send(deltaFrame(this.#id, attempt, rest, attempt.text.length));
+    this.#torn = false;
+  }
+
+  /** A frame of an attempt, without what was had of it. Where it doesn't join on, what is under way is asked for again. */
+  #sendPart(frame: Frame, attempt: AttemptUnderWay): void {
+    if (this.#over?.has(attempt.id)) return;
+    const { type, text, to } = frame;
+    const had = this.#attempt === attempt.id ? this.#offset : undefined;
+    if (type === 'turn.started') {
+      if (had === undefined) this.#send(frame);
+    } else if (type === 'turn.failed') {
+      if (had !== undefined && had !== NO_MORE) this.#send(frame);
+    } else if (had === undefined || had < to - text.length) this.#finish('behind');
+    else if (had === to - text.length) this.#send(frame);
+    else if (had < to) this.#send(deltaFrame(this.#id, attempt, text.slice(had - to), to));
+  }
+
+  #sendEvent(frame: Frame): void {
+    if (this.#torn && frame.type === 'message') this.#sendRest(frame);
+    this.#send(frame);
+    this.#seq = frame.afterSeq + 1;
+    this.#last = frame.json;
+    this.#attempt = undefined;
+    this.#heard = undefined;
+    this.#torn = false;
+    this.#over = undefined;
+    if (frame.type === 'conversation.terminated') this.#finish('ended');
+  }
+
+  /** What was lost of an attempt that this connection heard begin, from the message that it became. */
+  #sendRest({ json }: Frame): void {
+    const { content, metadata } = (JSON.parse(json) as MessageEvent).message;
+    if (this.#heard === undefined || this.#heard.id !== metadata.attempt) return;
+    const rest = content.slice(this.#offset);
+    // A guard that changed the content may have moved its code points.
+    if (rest !== '' && rest.isWellFormed())
+      this.#send(deltaFrame(this.#id, this.#heard, rest, content.length));
+  }
+
+  #send(frame: Frame): void {
+    this.#sink.send(frame);
+    const { attempt, to } = frame;
+    if (attempt === undefined) return;
+    if (this.#attempt !== undefined && this.#attempt !== attempt.id) {
+      this.#over ??= new Set();
+      this.#over.add(this.#attempt);
+    }
+    this.#attempt = attempt.id;
+    this.#heard = attempt;
+    this.#offset = to;
+  }
+}

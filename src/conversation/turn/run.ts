@@ -1,0 +1,87 @@
+import { type Stop, Stopped } from './stop.ts';
+
+/** Who is asked to go away. */
+export interface Leaver {
+  /** Begins nothing more; a call under way may end, and its answer be appended. */
+  leave(): void;
+  /** Breaks off the call under way, too. Never before `leave`. */
+  abort(): void;
+}
+
+/** By this, whoever has a conversation run has the run go away, so that another goes on with the conversation. */
+export class Drain implements Leaver {
+  #isLeaving = false;
+  #isAborting = false;
+  /** One is enough, and a signal with its listener takes half a kilobyte for each conversation that runs. */
+  #leaver: Leaver | undefined;
+
+  get isLeaving(): boolean {
+    return this.#isLeaving;
+  }
+
+  get isAborting(): boolean {
+    return this.#isAborting;
+  }
+
+  leave(): void {
+    if (this.#isLeaving) return;
+    this.#isLeaving = true;
+    this.#leaver?.leave();
+  }
+
+  abort(): void {
+    this.leave();
+    if (this.#isAborting) return;
+    this.#isAborting = true;
+    this.#leaver?.abort();
+  }
+
+  /** Has one be asked, at once where it is time already, in the place of whoever was before. */
+  tell(leaver: Leaver | undefined): void {
+    this.#leaver = leaver;
+    if (this.#isLeaving) leaver?.leave();
+    if (this.#isAborting) leaver?.abort();
+  }
+}
+
+/** A run as that which stops it knows it: whether there is something that would be paid for in vain. */
+export class Run implements Leaver {
+  readonly #controller = new AbortController();
+  #isLeaving = false;
+  #isPaying = false;
+
+  /** The one signal of the run; it reaches the socket of the model's call. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  stop(why: Stop): void {
+    this.#controller.abort(new Stopped(why));
+  }
+
+  /** Stops it at once where nothing has been paid for, and otherwise when that is settled. */
+  leave(): void {
+    this.#isLeaving = true;
+    if (!this.#isPaying) this.stop('drained');
+  }
+
+  abort(): void {
+    this.stop('drained');
+  }
+
+  /**
+   * A call is made now.
+   *
+   * @throws Stopped where the run was stopped before
+   */
+  paying(): void {
+    this.signal.throwIfAborted();
+    this.#isPaying = true;
+  }
+
+  /** What was paid for stands in the log, or came to nothing. */
+  settled(): void {
+    this.#isPaying = false;
+    if (this.#isLeaving) this.stop('drained');
+  }
+}
