@@ -5,7 +5,7 @@ import { createLogger, prettifier } from '../../src/observability/logger.ts';
 import { HAPPENINGS } from '../fixtures/happenings.ts';
 import { DOCUMENTED_LINES } from '../fixtures/logs-document.ts';
 
-const SOURCE = new URL('../../src/con/', import.meta.url).pathname;
+const SOURCE = new URL('../../src/', import.meta.url).pathname;
 
 /** Every line that the source writes: its level and the event, which is the last argument. */
 const written = globSync('**/*.ts', { cwd: SOURCE }).flatMap((path) => {
