@@ -36,13 +36,20 @@ export function begin(replicas: number): State {
  * and the time: https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#algorithm-details. A value
  * that is missing keeps the number from going down, and so does KEDA's `currentReplicasIfHigher`.
  */
-export function next(state: State, values: readonly (number | undefined)[], at: number, scaling: Scaling): State {
+export function next(
+  state: State,
+  values: readonly (number | undefined)[],
+  at: number,
+  scaling: Scaling,
+): State {
   const { minReplicas, maxReplicas, behavior, targets } = scaling;
   const wished = targets.map((target, index) => wishOf(values[index], target, state.replicas));
   const wish = clamp(Math.max(...wished), minReplicas, maxReplicas);
   const { scaleUp, scaleDown } = behavior;
   const window = Math.max(scaleUp.stabilizationWindowSeconds, scaleDown.stabilizationWindowSeconds);
-  const recommended = [...state.recommended, { at, replicas: wish }].filter((each) => each.at > at - window || each.at === at);
+  const recommended = [...state.recommended, { at, replicas: wish }].filter(
+    (each) => each.at > at - window || each.at === at,
+  );
   const within = (seconds: number): number[] =>
     recommended.filter((each) => each.at > at - seconds || each.at === at).map(({ replicas }) => replicas);
   const lowest = Math.min(...within(scaleUp.stabilizationWindowSeconds));
@@ -54,7 +61,11 @@ export function next(state: State, values: readonly (number | undefined)[], at: 
       ? Math.min(stabilized, Math.max(...scaleUp.policies.map((policy) => upTo(state, policy, at))))
       : Math.max(stabilized, Math.min(...scaleDown.policies.map((policy) => downTo(state, policy, at))));
   const by = limited - replicas;
-  return { replicas: limited, recommended, changes: by === 0 ? state.changes : [...state.changes, { at, by }] };
+  return {
+    replicas: limited,
+    recommended,
+    changes: by === 0 ? state.changes : [...state.changes, { at, by }],
+  };
 }
 
 function wishOf(value: number | undefined, target: number, replicas: number): number {

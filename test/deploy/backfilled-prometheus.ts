@@ -16,7 +16,12 @@ export interface Series {
 }
 
 /** Evaluates a query at each step; times in seconds since 1970, values by time. */
-export type RangeQuery = (promql: string, from: number, to: number, step: number) => Promise<Map<number, number>>;
+export type RangeQuery = (
+  promql: string,
+  from: number,
+  to: number,
+  step: number,
+) => Promise<Map<number, number>>;
 
 /** A real Prometheus that has these series already and asks nobody. It ends with the test. */
 export async function startBackfilled(series: readonly Series[]): Promise<RangeQuery> {
@@ -24,14 +29,24 @@ export async function startBackfilled(series: readonly Series[]): Promise<RangeQ
   const data = join(folder, 'data');
   mkdirSync(data);
   writeFileSync(join(folder, 'series.txt'), openMetrics(series));
-  execFileSync(findProgram('promtool') ?? 'promtool', ['tsdb', 'create-blocks-from', 'openmetrics', join(folder, 'series.txt'), data], {
-    stdio: 'ignore',
-  });
+  execFileSync(
+    findProgram('promtool') ?? 'promtool',
+    ['tsdb', 'create-blocks-from', 'openmetrics', join(folder, 'series.txt'), data],
+    {
+      stdio: 'ignore',
+    },
+  );
   writeFileSync(join(folder, 'prometheus.yml'), '{}\n');
   const address = `127.0.0.1:${await freePort()}`;
   const child = spawn(
     findProgram('prometheus') ?? 'prometheus',
-    [`--config.file=${folder}/prometheus.yml`, `--storage.tsdb.path=${data}`, `--web.listen-address=${address}`],
+    [
+      // One that asks knows at the next scrape that a pod has gone; what is written afterwards has no mark of that.
+      '--query.lookback-delta=10s',
+      `--config.file=${folder}/prometheus.yml`,
+      `--storage.tsdb.path=${data}`,
+      `--web.listen-address=${address}`,
+    ],
     { stdio: 'ignore' },
   );
   const exited = once(child, 'exit');
@@ -44,14 +59,20 @@ export async function startBackfilled(series: readonly Series[]): Promise<RangeQ
     await delay(50);
   }
   return async (promql, from, to, step) => {
-    const parameters = new URLSearchParams({ query: promql, start: String(from), end: String(to), step: String(step) });
+    const parameters = new URLSearchParams({
+      query: promql,
+      start: String(from),
+      end: String(to),
+      step: String(step),
+    });
     const answer = await fetch(`http://${address}/api/v1/query_range?${parameters.toString()}`);
     const { data: found, error } = (await answer.json()) as {
       data?: { result: { values: [number, string][] }[] };
       error?: string;
     };
     if (!found) throw new Error(`${error}: ${promql}`);
-    if (found.result.length > 1) throw new Error(`${found.result.length} series where one is wanted: ${promql}`);
+    if (found.result.length > 1)
+      throw new Error(`${found.result.length} series where one is wanted: ${promql}`);
     return new Map((found.result[0]?.values ?? []).map(([at, value]) => [at, Number(value)]));
   };
 }

@@ -1,22 +1,27 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { generatedFiles, rowsOf } from '../../deploy/helm/tools/chart.ts';
 import { ofJob } from '../../deploy/helm/tools/selectors.ts';
 import { values } from '../../deploy/helm/tools/values.ts';
 import { PLAIN, SECRET, SET_BY_THE_CHART } from '../../deploy/helm/tools/variables.ts';
-import { CHART, render, template, theOne } from './helm.ts';
+import { temporaryFolder } from '../fixtures/server.ts';
+import { CHART, helm, NAMESPACE, RELEASE, render, template, theOne } from './helm.ts';
 
 const DEFAULTS = readFileSync(`${CHART}/values.yaml`, 'utf8');
 const REDIS = ['--set', 'redis.url=redis://redis-master:6379'];
 
-it.each([...generatedFiles()])('%s is as `node deploy/helm/tools/write.ts` writes it', (path, text) => {
+it.each([...generatedFiles()])('%s is as `npm run chart` writes it', (path, text) => {
   expect(readFileSync(`${CHART}/${path}`, 'utf8')).toBe(text);
 });
 
 it('every value has a default, which its schema takes, and a sentence', () => {
   expect(values.safeParse(parse(DEFAULTS)).error?.issues ?? []).toEqual([]);
-  for (const { path, what } of rowsOf(DEFAULTS)) expect({ path, what }).toEqual({ path, what: expect.stringMatching(/^.{3,}[.…]$/s) });
+  for (const { path, what } of rowsOf(DEFAULTS))
+    expect({ path, what }).toEqual({ path, what: expect.stringMatching(/^.{3,}[.…]$/s) });
 });
 
 it('6: no variable is two of secret, plain and set by the chart', () => {
@@ -25,9 +30,14 @@ it('6: no variable is two of secret, plain and set by the chart', () => {
 });
 
 it('6: numbers and truths of the configuration come to the server as they are written', async () => {
-  const given = { MAX_MESSAGE_LENGTH: 1_000_000, TEMPERATURE: 0.25, DAILY_COST_LIMIT_USD: 1e9, WEBHOOKS_ALLOW_PRIVATE: true };
+  const given = {
+    MAX_MESSAGE_LENGTH: 1_000_000,
+    TEMPERATURE: 0.25,
+    DAILY_COST_LIMIT_USD: 1e9,
+    WEBHOOKS_ALLOW_PRIVATE: true,
+  };
   const manifests = await render(...REDIS, '--set-json', `config=${JSON.stringify(given)}`);
-  expect(theOne<{ data: object }>(manifests, 'ConfigMap').data).toEqual({
+  expect(theOne(manifests, 'ConfigMap')['data']).toEqual({
     MAX_MESSAGE_LENGTH: '1000000',
     TEMPERATURE: '0.25',
     DAILY_COST_LIMIT_USD: '1000000000',
@@ -36,10 +46,12 @@ it('6: numbers and truths of the configuration come to the server as they are wr
 });
 
 it('8.3: the keys that the chart makes are keys, and their entries are those of the protocol', async () => {
-  const { createHash } = await import('node:crypto');
   const secretOf = async (): Promise<Record<string, string>> => {
     const secrets = (await render(...REDIS)).filter(({ kind }) => kind === 'Secret');
-    return secrets.find(({ metadata }) => metadata.name.endsWith('-api-keys'))?.['stringData'] as Record<string, string>;
+    return secrets.find(({ metadata }) => metadata.name.endsWith('-api-keys'))?.['stringData'] as Record<
+      string,
+      string
+    >;
   };
   const secret = await secretOf();
   const entries = JSON.parse(secret['api-keys.json'] ?? '') as { name: string; sha256: string }[];
@@ -81,3 +93,40 @@ it.each([
 it('what is no PromQL is not narrowed, but refused', () => {
   expect(() => ofJob('sum by (', 'J')).toThrow('no PromQL: sum by (');
 });
+
+it('what is packed renders as the folder does, and has none of what makes it', async () => {
+  const folder = temporaryFolder();
+  expect(await helm('package', CHART, '--destination', folder)).toMatchObject({ code: 0, errors: '' });
+  const archive = join(folder, 'ai-conversation-platform-0.1.0.tgz');
+  const files = execFileSync('tar', ['-tzf', archive], { encoding: 'utf8' });
+  expect(files).toContain('/files/rules/alerts.yml');
+  expect(files).not.toMatch(/\.ts$/m);
+  const given = [
+    '--values',
+    new URL('values/own-api-keys.yaml', import.meta.url).pathname,
+    '--namespace',
+    NAMESPACE,
+  ];
+  const packed = await helm('template', RELEASE, archive, ...given);
+  expect(packed).toEqual(await template(...given));
+});
+
+it('a cluster that is too old is told so', async () => {
+  expect((await template(...REDIS, '--kube-version', '1.30.0')).code).toBe(0);
+  const { code, errors } = await template(...REDIS, '--kube-version', '1.29.9');
+  expect(code).toBe(1);
+  expect(errors).toContain('chart requires kubeVersion: >=1.30.0-0');
+});
+
+it.each(['redis-url', 'sqlite', 'anonymous', 'gateway', 'production'])(
+  'who installs %s is told how to go on',
+  async (name) => {
+    const values = new URL(`values/${name}.yaml`, import.meta.url).pathname;
+    const { output } = await helm(
+      ...['install', RELEASE, CHART, '--namespace', NAMESPACE, '--dry-run=client', '--values', values],
+    );
+    const notes = output.slice(output.indexOf('NOTES:'));
+    expect(notes.length).toBeGreaterThan(100);
+    await expect(notes).toMatchFileSnapshot(`golden/notes/${name}.txt`);
+  },
+);

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { temporaryFolder, startServer } from '../fixtures/server.ts';
+import { startServer, temporaryFolder } from '../fixtures/server.ts';
 import { startTalk } from '../fixtures/talks.ts';
 import { render } from './helm.ts';
 import { workloadOf } from './pods.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
-const read = <Shape>(path: string): Shape => parse(readFileSync(`${ROOT}${path}`, 'utf8')) as Shape;
+const read = (path: string): unknown => parse(readFileSync(`${ROOT}${path}`, 'utf8'));
 
 interface Collector {
   [kind: string]: Record<string, unknown>;
@@ -28,13 +28,15 @@ interface FluentBit {
 
 interface Filebeat {
   'filebeat.autodiscover': {
-    providers: { templates: { condition: { equals: Record<string, string> }; config: { parsers: object[] }[] }[] }[];
+    providers: {
+      templates: { condition: { equals: Record<string, string> }; config: { parsers: object[] }[] }[];
+    }[];
   };
-  processors: { 'drop_event'?: { 'when.not.has_fields': string[] } }[];
+  processors: { drop_event?: { 'when.not.has_fields': string[] } }[];
 }
 
 it('the collector has all that its pipelines name, uses all that it has, and listens where the chart sends', async () => {
-  const collector = read<Collector>('deploy/collector/otel-collector.yaml');
+  const collector = read('deploy/collector/otel-collector.yaml') as Collector;
   const pipelines = Object.values(collector.service.pipelines);
   expect(Object.keys(collector.service.pipelines)).toEqual(['traces', 'metrics']);
   for (const kind of ['receivers', 'processors', 'exporters'] as const) {
@@ -48,11 +50,14 @@ it('the collector has all that its pipelines name, uses all that it has, and lis
     expect(processors.at(-1)).toBe('batch');
   }
   const [, port] = collector.receivers.otlp.protocols.http.endpoint.split(':');
-  const values = read<{ networkPolicy: { collector: { ports: number[] } } }>('deploy/helm/values.yaml');
+  const values = read('deploy/helm/values.yaml') as { networkPolicy: { collector: { ports: number[] } } };
   expect(values.networkPolicy.collector.ports.map(String)).toEqual([port]);
   expect(readFileSync(`${ROOT}docs/kubernetes.md`, 'utf8')).toContain(`otel-collector.observability:${port}`);
   const [server] = workloadOf(
-    await render('--set', `redis.url=redis://r:6379,tracing.endpoint=http://otel-collector.observability:${port}`),
+    await render(
+      '--set',
+      `redis.url=redis://r:6379,tracing.endpoint=http://otel-collector.observability:${port}`,
+    ),
   ).spec.template.spec.containers;
   expect(server.env).toContainEqual({
     name: 'OTEL_EXPORTER_OTLP_ENDPOINT',
@@ -61,8 +66,8 @@ it('the collector has all that its pipelines name, uses all that it has, and lis
 });
 
 it('Fluent Bit and Filebeat read the lines that a server writes, in the container that the chart names', async () => {
-  const { parsers, pipeline } = read<FluentBit>('deploy/collector/fluent-bit.yaml');
-  const filebeat = read<Filebeat>('deploy/collector/filebeat.yaml');
+  const { parsers, pipeline } = read('deploy/collector/fluent-bit.yaml') as FluentBit;
+  const filebeat = read('deploy/collector/filebeat.yaml') as Filebeat;
   const server = await startServer({ DATA_DIR: temporaryFolder(), LOG_LEVEL: 'debug' });
   await startTalk(server.url, { maxTurns: 2 });
   await server.logged(({ event }) => event === 'conversation.ended');
@@ -78,14 +83,26 @@ it('Fluent Bit and Filebeat read the lines that a server writes, in the containe
   expect(new Set(nested)).toEqual(new Set(['level', 'logger', 'event', 'trace_id', 'span_id', ...fields]));
   const [parser] = parsers;
   expect(pipeline.filters.find(({ name }) => name === 'parser')?.parser).toBe(parser?.name);
-  const form: Record<string, string> = { '%Y': '\\d{4}', '%m': '\\d\\d', '%d': '\\d\\d', '%H': '\\d\\d', '%M': '\\d\\d', '%S': '\\d\\d', '%L': '\\d{3}' };
-  const time = new RegExp(`^${(parser?.time_format ?? '').replaceAll('.', '\\.').replaceAll(/%\w/g, (directive) => form[directive] ?? directive)}$`);
+  const form: Record<string, string> = {
+    '%Y': '\\d{4}',
+    '%m': '\\d\\d',
+    '%d': '\\d\\d',
+    '%H': '\\d\\d',
+    '%M': '\\d\\d',
+    '%S': '\\d\\d',
+    '%L': '\\d{3}',
+  };
+  const time = new RegExp(
+    `^${(parser?.time_format ?? '').replaceAll('.', '\\.').replaceAll(/%\w/g, (directive) => form[directive] ?? directive)}$`,
+  );
   const required = filebeat.processors.flatMap((each) => each.drop_event?.['when.not.has_fields'] ?? []);
   expect(server.log.length).toBeGreaterThan(5);
   for (const line of server.log) {
     expect(parser?.format).toBe('json');
     expect(line[parser?.time_key ?? '']).toMatch(time);
-    expect(Object.keys(line).filter((field) => field !== parser?.time_key && !nested.includes(field))).toEqual([]);
+    expect(
+      Object.keys(line).filter((field) => field !== parser?.time_key && !nested.includes(field)),
+    ).toEqual([]);
     for (const field of required) expect(Object.keys(line)).toContain(field.replace('app.', ''));
   }
 

@@ -1,24 +1,36 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { temporaryFolder } from '../fixtures/server.ts';
 import { helm, manifestsOf, render, theOne } from './helm.ts';
 import { faultsOf } from './models.ts';
-import { parse } from 'yaml';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 const TEXT = readFileSync(`${ROOT}docs/kubernetes.md`, 'utf8');
-const BLOCKS = [...TEXT.matchAll(/^```(\S*) ?(.*)\n([\s\S]*?)^```$/gm)].map(([, language = '', kind = '', text = '']) => ({
-  language,
-  kind,
-  text,
-}));
+const BLOCKS = [...TEXT.matchAll(/^```(\S*) ?(.*)\n([\s\S]*?)^```$/gm)].map(
+  ([, language = '', kind = '', text = '']) => ({
+    language,
+    kind,
+    text,
+  }),
+);
 const blocks = (language: string, kind: string): string[] =>
   BLOCKS.filter((block) => block.language === language && block.kind === kind).map(({ text }) => text.trim());
 
 /** A query with the matchers of each selector in one order. */
 const sorted = (query: string): string =>
   query.trim().replaceAll(/\{(.*?)\}/g, (_, matchers: string) => `{${matchers.split(',').sort().join(',')}}`);
+
+const JOB = 'talks.aic-ai-conversation-platform';
+
+interface ScaledObject {
+  spec: { triggers: { metadata: { query: string } }[] };
+}
+
+interface Autoscaler {
+  spec: { metrics: { external: { metric: { name: string; selector: object } } }[] };
+}
 
 interface Rule {
   name: { as: string };
@@ -42,38 +54,38 @@ describe('docs/kubernetes.md, step by step', () => {
     for (const manifest of manifestsOf(output)) expect(await faultsOf(manifest)).toEqual([]);
   });
 
-  it.each(blocks('yaml', 'values'))('values:\n%s', async (text) => {
+  it.each(blocks('yaml', 'values'))('its values render: block %#', async (text) => {
     const file = join(temporaryFolder(), 'values.yaml');
     writeFileSync(file, text);
     for (const manifest of await render('--values', file)) expect(await faultsOf(manifest)).toEqual([]);
   });
 
-  it.each(blocks('yaml', '').flatMap((text) => text.split('---\n')))('object:\n%s', async (text) => {
-    const [manifest] = manifestsOf(text);
-    expect(manifest && (await faultsOf(manifest))).toEqual([]);
-  });
+  it.each(blocks('yaml', '').flatMap((text) => text.split('---\n')))(
+    'its objects are what a cluster takes: %#',
+    async (text) => {
+      const [manifest] = manifestsOf(text);
+      expect(manifest && (await faultsOf(manifest))).toEqual([]);
+    },
+  );
 });
 
 it('docs/kubernetes.md and the adapter ask what KEDA asks', async () => {
   const url = 'redis.url=redis://redis-master:6379';
-  const keda = await render('--set', `${url},autoscaling.keda.enabled=true,autoscaling.keda.serverAddress=http://p:9090`);
-  const { triggers } = theOne<{ spec: { triggers: { metadata: { query: string } }[] } }>(keda, 'ScaledObject').spec;
-  const asked = triggers.map(({ metadata }) => sorted(metadata.query));
+  const keda = `${url},autoscaling.keda.enabled=true,autoscaling.keda.serverAddress=http://p:9090`;
+  const { spec: scaled } = theOne(await render('--set', keda), 'ScaledObject') as unknown as ScaledObject;
+  const asked = scaled.triggers.map(({ metadata }) => sorted(metadata.query));
   expect(blocks('promql', '').map(sorted)).toEqual(asked.slice(0, 1));
 
   const [adapter = ''] = blocks('yaml', 'adapter');
   const { rules } = parse(adapter) as { rules: { external: Rule[] } };
-  const job = 'job="talks.aic-ai-conversation-platform"';
-  expect(rules.external.map(({ metricsQuery }) => sorted(metricsQuery.replace('<<.LabelMatchers>>', job)))).toEqual(asked);
-  const hpa = theOne<{ spec: { metrics: { external: { metric: { name: string; selector: object } } }[] } }>(
-    await render('--set', `${url},autoscaling.hpa.enabled=true`),
-    'HorizontalPodAutoscaler',
-  );
-  expect(hpa.spec.metrics.map(({ external }) => external.metric)).toEqual(
-    rules.external.map(({ name }) => ({
-      name: name.as,
-      selector: { matchLabels: { job: 'talks.aic-ai-conversation-platform' } },
-    })),
+  const matcher = `job="${JOB}"`;
+  expect(
+    rules.external.map(({ metricsQuery }) => sorted(metricsQuery.replace('<<.LabelMatchers>>', matcher))),
+  ).toEqual(asked);
+  const hpa = theOne(await render('--set', `${url},autoscaling.hpa.enabled=true`), 'HorizontalPodAutoscaler');
+  const { metrics } = (hpa as unknown as Autoscaler).spec;
+  expect(metrics.map(({ external }) => external.metric)).toEqual(
+    rules.external.map(({ name }) => ({ name: name.as, selector: { matchLabels: { job: JOB } } })),
   );
 });
 

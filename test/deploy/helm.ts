@@ -56,9 +56,14 @@ export function helm(...given: string[]): Promise<Outcome> {
   // Nothing of the user's own: no repositories, no plugins, no cluster.
   const environment = { HOME: `${CACHE}helm`, PATH: process.env['PATH'] ?? '', KUBECONFIG: '/dev/null' };
   return new Promise((resolve) => {
-    execFile(program ?? '', given, { env: environment, maxBuffer: 64 * 1024 * 1024 }, (error, output, errors) => {
-      resolve({ code: error ? Number(error.code) : 0, output, errors });
-    });
+    execFile(
+      program ?? '',
+      given,
+      { env: environment, maxBuffer: 64 * 1024 * 1024 },
+      (error, output, errors) => {
+        resolve({ code: error ? Number(error.code) : 0, output, errors });
+      },
+    );
   });
 }
 
@@ -89,9 +94,9 @@ export async function render(...given: string[]): Promise<Manifest[]> {
   return manifestsOf(output);
 }
 
-/** The one object of a kind, with the fields of interest. */
-export function theOne<Fields>(manifests: readonly Manifest[], kind: string): Manifest & Fields {
+/** The one object of a kind. */
+export function theOne(manifests: readonly Manifest[], kind: string): Manifest {
   const found = manifests.filter((manifest) => manifest.kind === kind);
   if (found.length !== 1) throw new Error(`${found.length} objects of kind ${kind}`);
-  return found[0] as Manifest & Fields;
+  return found[0] as Manifest;
 }

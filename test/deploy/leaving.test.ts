@@ -19,7 +19,11 @@ const CONVERSATIONS = 12;
 const REQUEST_EVERY_MS = 30;
 
 /** Sends requests of all kinds, each over a connection of its own, until it is told to stop; gives those that failed. */
-async function load(url: string, id: string, signal: AbortSignal): Promise<{ sent: number; failed: string[] }> {
+async function load(
+  url: string,
+  id: string,
+  signal: AbortSignal,
+): Promise<{ sent: number; failed: string[] }> {
   const failed: string[] = [];
   let sent = 0;
   const ask = async (path: string, expected: number, request: Call = {}): Promise<unknown> => {
@@ -60,7 +64,10 @@ it('6: an upgrade, pod after pod as the chart has it, fails no request and loses
   const manifests = await render('--set', `redis.url=${redis.url},allowAnonymous=true,replicaCount=2`);
   const { spec } = workloadOf(manifests);
   // One more than there are, and none less: the next is ready before one leaves.
-  expect(spec).toMatchObject({ replicas: 2, strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } } });
+  expect(spec).toMatchObject({
+    replicas: 2,
+    strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+  });
   const service = await Service.start();
   const enter = async (): Promise<Pod> => {
     const pod = await Pod.start(manifests);
@@ -83,7 +90,9 @@ it('6: an upgrade, pod after pod as the chart has it, fails no request and loses
   for (const pod of before) {
     after.push(await enter());
     const { code, killed, behindSignalMs, tookMs } = await pod.leave(service);
-    console.log(`a pod left in ${(tookMs / 1000).toFixed(1)} s, ${(behindSignalMs / 1000).toFixed(1)} s behind the signal`);
+    console.log(
+      `a pod left in ${(tookMs / 1000).toFixed(1)} s, ${(behindSignalMs / 1000).toFixed(1)} s behind the signal`,
+    );
     expect({ code, killed }).toEqual({ code: 0, killed: false });
     expect(pod.server.log.at(-1)).toMatchObject({ event: 'server.stopped', outcome: 'all quiet' });
   }
@@ -105,7 +114,8 @@ it('6: an upgrade, pod after pod as the chart has it, fails no request and loses
     expect(connections).toBeGreaterThan(1);
   }
   // Nothing would have been restarted, and nothing taken out of the Service, for its probes.
-  for (const pod of [...before, ...after]) expect(pod.failures).toEqual({ livenessProbe: 0, readinessProbe: 0 });
+  for (const pod of [...before, ...after])
+    expect(pod.failures).toEqual({ livenessProbe: 0, readinessProbe: 0 });
 });
 
 it('6: one pod with a volume ends in its grace, and its successor goes on with what it left there', async () => {

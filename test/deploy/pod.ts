@@ -47,7 +47,8 @@ export class Pod {
     const environment = environmentOf(manifests, container);
     for (const [name, value] of Object.entries(environment)) {
       for (const [mount, folder] of folders) {
-        if (value === mount || value.startsWith(`${mount}/`)) environment[name] = folder + value.slice(mount.length);
+        if (value === mount || value.startsWith(`${mount}/`))
+          environment[name] = folder + value.slice(mount.length);
       }
     }
     const server = await startServer({
@@ -120,10 +121,15 @@ function secretOf(manifests: readonly Manifest[], name: string): Record<string, 
 }
 
 /** A container's variables as the kubelet makes them: whole Secrets and ConfigMaps first, then each by itself. */
-function environmentOf(manifests: readonly Manifest[], { env = [], envFrom = [] }: Container): Record<string, string> {
+function environmentOf(
+  manifests: readonly Manifest[],
+  { env = [], envFrom = [] }: Container,
+): Record<string, string> {
   const result: Record<string, string> = {};
   for (const { configMapRef, secretRef } of envFrom) {
-    const map = manifests.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === configMapRef?.name);
+    const map = manifests.find(
+      ({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === configMapRef?.name,
+    );
     Object.assign(result, map?.['data'], secretRef && secretOf(manifests, secretRef.name));
   }
   const own: Record<string, string> = { 'metadata.name': 'aic-0', 'status.podIP': '127.0.0.1' };
@@ -139,7 +145,11 @@ function environmentOf(manifests: readonly Manifest[], { env = [], envFrom = [] 
 }
 
 /** Folders here in the place of what is mounted there. */
-function foldersOf(manifests: readonly Manifest[], { containers, volumes = [] }: PodSpec, dataFolder: string): Map<string, string> {
+function foldersOf(
+  manifests: readonly Manifest[],
+  { containers, volumes = [] }: PodSpec,
+  dataFolder: string,
+): Map<string, string> {
   const root = temporaryFolder();
   return new Map(
     (containers[0].volumeMounts ?? []).map(({ name, mountPath }) => {

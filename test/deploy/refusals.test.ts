@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { template } from './helm.ts';
+import { CHART, template } from './helm.ts';
 
 const REDIS = { redis: { url: 'redis://redis-master:6379' } };
 const SOMEBODY = [{ podSelector: {} }];
@@ -28,13 +29,19 @@ const COMBINATIONS: readonly [sentence: string, values: object, ...further: stri
   ],
   [
     'autoscaling.keda.enabled and autoscaling.hpa.enabled would both set the number of pods: enable one of them.',
-    { ...REDIS, autoscaling: { keda: { enabled: true, serverAddress: 'http://p:9090' }, hpa: { enabled: true } } },
+    {
+      ...REDIS,
+      autoscaling: { keda: { enabled: true, serverAddress: 'http://p:9090' }, hpa: { enabled: true } },
+    },
   ],
   [
     'autoscaling.keda.serverAddress is missing: KEDA asks that Prometheus how many conversations there are.',
     { ...REDIS, autoscaling: { keda: { enabled: true } } },
   ],
-  ['autoscaling.minReplicas (30) is above autoscaling.maxReplicas (20).', { ...REDIS, autoscaling: { minReplicas: 30 } }],
+  [
+    'autoscaling.minReplicas (30) is above autoscaling.maxReplicas (20).',
+    { ...REDIS, autoscaling: { minReplicas: 30 } },
+  ],
   [
     'autoscaling.conversationsPerReplica (1500) is above maxActiveConversations (1000): conversations would wait while no pod is added.',
     { ...REDIS, maxActiveConversations: 1000, autoscaling: { hpa: { enabled: true } } },
@@ -67,7 +74,10 @@ const COMBINATIONS: readonly [sentence: string, values: object, ...further: stri
     'service.type=LoadBalancer with allowAnonymous=true lets everybody outside of the cluster in: use API keys, or service.type=ClusterIP.',
     { ...REDIS, allowAnonymous: true, service: { type: 'LoadBalancer' } },
   ],
-  ['ingress.enabled needs ingress.hosts, such as [{host: aic.example.org}].', { ...REDIS, ingress: { enabled: true } }],
+  [
+    'ingress.enabled needs ingress.hosts, such as [{host: aic.example.org}].',
+    { ...REDIS, ingress: { enabled: true } },
+  ],
   [
     'gateway.enabled needs gateway.parentRefs: the Gateways that the route belongs to.',
     { ...REDIS, gateway: { enabled: true, hostnames: ['aic.example.org'] } },
@@ -96,7 +106,11 @@ const COMBINATIONS: readonly [sentence: string, values: object, ...further: stri
   ],
   [
     'networkPolicy.enabled shuts the way to tracing.endpoint: say in networkPolicy.collector.to where it is.',
-    { ...REDIS, tracing: { endpoint: 'http://c:4318' }, networkPolicy: { enabled: true, redis: { to: SOMEBODY } } },
+    {
+      ...REDIS,
+      tracing: { endpoint: 'http://c:4318' },
+      networkPolicy: { enabled: true, redis: { to: SOMEBODY } },
+    },
   ],
   [
     'mesh.istio.enabled and mesh.linkerd.enabled would each put a proxy before the server: enable one of them.',
@@ -113,17 +127,41 @@ const WRONG: readonly [place: string, values: object][] = [
   ["at '': additional properties 'replicas' not allowed", { ...REDIS, replicas: 2 }],
   ["at '/redis': additional properties 'urll' not allowed", { redis: { urll: 'redis://redis:6379' } }],
   ["at '/redis/url'", { redis: { url: 'redis-master:6379' } }],
-  ["at '/autoscaling': additional properties 'enabled' not allowed", { ...REDIS, autoscaling: { enabled: true } }],
-  ["at '/autoscaling/keda': additional properties 'enable' not allowed", { ...REDIS, autoscaling: { keda: { enable: true } } }],
-  ["at '/ingress/hosts/0': additional properties 'hostname' not allowed", { ...REDIS, ingress: { hosts: [{ host: 'a', hostname: 'a' }] } }],
+  [
+    "at '/autoscaling': additional properties 'enabled' not allowed",
+    { ...REDIS, autoscaling: { enabled: true } },
+  ],
+  [
+    "at '/autoscaling/keda': additional properties 'enable' not allowed",
+    { ...REDIS, autoscaling: { keda: { enable: true } } },
+  ],
+  [
+    "at '/ingress/hosts/0': additional properties 'hostname' not allowed",
+    { ...REDIS, ingress: { hosts: [{ host: 'a', hostname: 'a' }] } },
+  ],
   ["at '/autoscaling/minReplicas'", { ...REDIS, autoscaling: { minReplicas: 0 } }],
   ["at '/replicaCount'", { ...REDIS, replicaCount: 'two' }],
   // Misspelt, secret, and set by another value.
-  ["at '/config': additional properties 'LOG_LEVLE' not allowed", { ...REDIS, config: { LOG_LEVLE: 'debug' } }],
-  ["at '/config': additional properties 'OPENAI_API_KEY' not allowed", { ...REDIS, config: { OPENAI_API_KEY: 'sk-1' } }],
-  ["at '/config': additional properties 'REDIS_URL' not allowed", { ...REDIS, config: { REDIS_URL: 'redis://redis:6379' } }],
-  ["at '/config/OTEL_EXPORTER_OTLP_ENDPOINT'", { ...REDIS, config: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318' } }],
-  ["at '/secrets': additional properties 'OPENAI_API_KEYS' not allowed", { ...REDIS, secrets: { OPENAI_API_KEYS: 'sk-1' } }],
+  [
+    "at '/config': additional properties 'LOG_LEVLE' not allowed",
+    { ...REDIS, config: { LOG_LEVLE: 'debug' } },
+  ],
+  [
+    "at '/config': additional properties 'OPENAI_API_KEY' not allowed",
+    { ...REDIS, config: { OPENAI_API_KEY: 'sk-1' } },
+  ],
+  [
+    "at '/config': additional properties 'REDIS_URL' not allowed",
+    { ...REDIS, config: { REDIS_URL: 'redis://redis:6379' } },
+  ],
+  [
+    "at '/config/OTEL_EXPORTER_OTLP_ENDPOINT'",
+    { ...REDIS, config: { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://c:4318' } },
+  ],
+  [
+    "at '/secrets': additional properties 'OPENAI_API_KEYS' not allowed",
+    { ...REDIS, secrets: { OPENAI_API_KEYS: 'sk-1' } },
+  ],
   ["at '/extraEnv/0/name'", { ...REDIS, extraEnv: [{ name: 'ALLOW_ANONYMOUS', value: 'true' }] }],
   ["at '/extraEnv/0/name'", { ...REDIS, extraEnv: [{ name: 'API_KEYS', value: '[]' }] }],
   ["at '/persistence/accessMode'", { replicaCount: 1, persistence: { accessMode: 'ReadWriteMany' } }],
@@ -160,14 +198,17 @@ describe('what is wrong by itself is refused where it stands', () => {
   });
 });
 
-it('every refusal of the chart has its case', async () => {
-  const { readFileSync } = await import('node:fs');
-  const { CHART } = await import('./helm.ts');
+it('every refusal of the chart has its case', () => {
   const text = readFileSync(`${CHART}/templates/_refusals.tpl`, 'utf8');
-  const sentences = [...text.matchAll(/append \$faults (?:\(printf )?"((?:[^"\\]|\\.)*)"/g)].map(([, sentence = '']) => sentence);
+  const sentences = [...text.matchAll(/append \$faults (?:\(printf )?"((?:[^"\\]|\\.)*)"/g)].map(
+    ([, sentence = '']) => sentence,
+  );
   expect(sentences).toHaveLength(text.split('append $faults').length - 1);
   for (const sentence of sentences) {
-    const [beginning = ''] = sentence.replaceAll('\\"', '"').split(/%[dqs]/).filter((part) => part.length > 8);
+    const [beginning = ''] = sentence
+      .replaceAll('\\"', '"')
+      .split(/%[dqs]/)
+      .filter((part) => part.length > 8);
     const cases = COMBINATIONS.filter(([expected]) => expected.includes(beginning));
     expect({ beginning, cases: cases.length > 0 }).toEqual({ beginning, cases: true });
   }

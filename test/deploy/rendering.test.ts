@@ -1,15 +1,11 @@
-import { globSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { CHART, helm, type Manifest, manifestsOf, NAMESPACE, template, theOne } from './helm.ts';
+import { CHART, helm, manifestsOf, template } from './helm.ts';
 import { faultsOf } from './models.ts';
-import { podsOf, variablesOf, workloadOf } from './pods.ts';
+import { POLICIES } from './policies.ts';
 
 const VALUES = globSync(new URL('values/*.yaml', import.meta.url).pathname).sort();
-/** What stands in for secrets that no file may have. */
-const HUSH = /hush/;
-/** Objects that the values name, and somebody else makes. */
-const FROM_ELSEWHERE = new Set(['redis-address', 'vendors', 'who-may-come-in', 'key-of-prometheus', 'company-ca']);
 
 /** A rendering as it is kept: keys that are made anew each time are left out, and so are whole dashboards. */
 function kept(rendered: string): string {
@@ -17,11 +13,6 @@ function kept(rendered: string): string {
     .replaceAll(/aic_[\w-]{43}/g, 'aic_KEY')
     .replaceAll(/\\"sha256\\":\\"[0-9a-f]{64}\\"/g, '\\"sha256\\":\\"DIGEST\\"')
     .replaceAll(/(\.json:) \|\n(?: {4}.*\n|\n)+/g, '$1 (as in grafana/dashboards)\n');
-}
-
-function labelled(manifest: Manifest | undefined, labels: Record<string, string>): boolean {
-  const own = manifest?.metadata.labels ?? {};
-  return Object.entries(labels).every(([name, value]) => own[name] === value);
 }
 
 it('the chart has values files for at least 20 uses', () => {
@@ -49,186 +40,80 @@ describe.each(VALUES.map((path) => ({ path, name: basename(path, '.yaml') })))('
 
   it('is what a cluster takes, with no field that it would drop', async () => {
     const { manifests } = await rendering;
-    for (const manifest of manifests) {
-      const { kind, metadata } = manifest;
-      expect({ kind, name: metadata.name, faults: await faultsOf(manifest) }).toEqual({
-        kind,
-        name: metadata.name,
-        faults: [],
-      });
-      expect(metadata.name).toMatch(/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/);
-      for (const value of Object.values(metadata.labels ?? {})) {
-        expect(value).toMatch(/^([A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?)?$/);
-      }
-    }
-    const names = manifests.map(({ kind, metadata }) => `${kind}/${metadata.name}`);
-    expect(new Set(names).size).toBe(names.length);
-  });
-
-  it('runs nothing as root, with no rights, on a file system that it cannot write', async () => {
-    const { manifests } = await rendering;
-    for (const pod of podsOf(manifests)) {
-      expect(pod.securityContext).toMatchObject({
-        runAsNonRoot: true,
-        runAsUser: 1000,
-        seccompProfile: { type: 'RuntimeDefault' },
-      });
-      expect(pod).toMatchObject({ automountServiceAccountToken: false, enableServiceLinks: false });
-      for (const { securityContext, resources, image } of pod.containers) {
-        expect(securityContext).toEqual({
-          allowPrivilegeEscalation: false,
-          readOnlyRootFilesystem: true,
-          capabilities: { drop: ['ALL'] },
-        });
-        expect(resources.requests).toMatchObject({ cpu: expect.anything(), memory: expect.anything() });
-        expect(resources.limits).toMatchObject({ memory: expect.anything() });
-        expect(image).toMatch(/(@sha256:[0-9a-f]{64}|:\d+\.\d+\.\d+)$/);
-      }
-    }
-    expect(manifests.filter(({ kind }) => /Role/.test(kind))).toEqual([]);
-  });
-
-  it('has a pod that lacks nothing: secrets, volumes, mounts', async () => {
-    const { manifests } = await rendering;
-    const pod = workloadOf(manifests).spec.template.spec;
-    const [server] = pod.containers;
-    const made = (kind: string): Map<string, Manifest> =>
-      new Map(manifests.filter((each) => each.kind === kind).map((each) => [each.metadata.name, each]));
-    const secrets = made('Secret');
-    const keysOf = (secret: string): string[] =>
-      Object.keys((secrets.get(secret)?.['stringData'] ?? {}) as object);
-    const isThere = (secret: string, key?: string): boolean =>
-      FROM_ELSEWHERE.has(secret) || (key === undefined ? secrets.has(secret) : keysOf(secret).includes(key));
-    for (const { name, valueFrom } of server.env ?? []) {
-      const from = valueFrom?.secretKeyRef;
-      if (from) expect({ name, isThere: isThere(from.name, from.key) }).toEqual({ name, isThere: true });
-    }
-    for (const { configMapRef, secretRef } of server.envFrom ?? []) {
-      if (configMapRef) expect([...made('ConfigMap').keys()]).toContain(configMapRef.name);
-      if (secretRef) expect(isThere(secretRef.name)).toBe(true);
-    }
-    const files: string[] = [];
-    const mountOf = (volume: string): string =>
-      server.volumeMounts?.find(({ name }) => name === volume)?.mountPath ?? 'nowhere';
-    for (const { name: volume, secret, projected } of pod.volumes ?? []) {
-      for (const source of [...(secret ? [{ ...secret, name: secret.secretName }] : []), ...(projected?.sources ?? []).map((each) => each.secret)]) {
-        const items = source.items ?? keysOf(source.name).map((key) => ({ key, path: key }));
-        for (const { key, path: file } of items) {
-          expect({ secret: source.name, key, isThere: isThere(source.name, key) }).toEqual({ secret: source.name, key, isThere: true });
-          files.push(`${mountOf(volume)}/${file}`);
-        }
-      }
-    }
-    for (const [variable, { value }] of variablesOf(server)) {
-      if (variable.endsWith('_FILE')) expect(files).toContain(value);
-    }
-    const claims = workloadOf(manifests).spec.volumeClaimTemplates?.map(({ metadata }) => metadata.name) ?? [];
-    const volumes = [...(pod.volumes ?? []).map((volume) => volume.name), ...claims];
-    expect((server.volumeMounts ?? []).map((mount) => mount.name).sort()).toEqual(volumes.sort());
-    expect(mountOf('data')).toBe(variablesOf(server).get('DATA_DIR')?.value);
-    const accounts = [...made('ServiceAccount').keys()];
-    if (accounts.length > 0) expect(accounts).toEqual([pod.serviceAccountName]);
-  });
-
-  it('shows its secrets in Secrets alone', async () => {
-    const { manifests } = await rendering;
-    for (const manifest of manifests) {
-      if (manifest.kind === 'Secret') continue;
-      expect(JSON.stringify(manifest)).not.toMatch(HUSH);
-      expect(JSON.stringify(manifest)).not.toMatch(/aic_[\w-]{43}/);
-    }
-  });
-
-  it('leaves time to leave: behind the sleep the 5 s that the server takes, and what is left for a proxy', async () => {
-    const { manifests } = await rendering;
-    const workload = workloadOf(manifests);
-    const { containers, terminationGracePeriodSeconds } = workload.spec.template.spec;
-    const sleep = containers[0].lifecycle?.preStop?.sleep.seconds ?? 0;
-    expect(terminationGracePeriodSeconds).toBeGreaterThanOrEqual(sleep + 10);
-    // With others, nobody is to send to it any more when the signal comes; alone there are no others.
-    if (workload.kind === 'Deployment') expect(sleep).toBeGreaterThanOrEqual(5);
-    else expect(sleep).toBe(0);
-  });
-
-  it('asks /livez for restarts, and /readyz for requests', async () => {
-    const { manifests } = await rendering;
-    const [server] = workloadOf(manifests).spec.template.spec.containers;
-    expect(server.ports).toEqual([{ name: 'http', containerPort: 8080, protocol: 'TCP' }]);
-    expect(variablesOf(server).get('PORT')?.value).toBe('8080');
-    expect(server.startupProbe?.httpGet).toEqual({ path: '/livez', port: 'http' });
-    expect(server.livenessProbe?.httpGet).toEqual({ path: '/livez', port: 'http' });
-    expect(server.readinessProbe?.httpGet).toEqual({ path: '/readyz', port: 'http' });
-  });
-
-  it('selects its own pods with all that selects', async () => {
-    const { manifests } = await rendering;
-    const workload = workloadOf(manifests);
-    const own = workload.spec.template.metadata.labels;
-    const pod = { metadata: { labels: own } } as unknown as Manifest;
-    const service = theOne<{ spec: { selector: Record<string, string> } }>(manifests, 'Service');
-    for (const [selecting, labels] of [
-      ['workload', workload.spec.selector.matchLabels],
-      ['Service', service.spec.selector],
-      ...manifests.flatMap(({ kind, spec }) => {
-        const { selector, podSelector } = (spec ?? {}) as Record<string, { matchLabels?: Record<string, string> }>;
-        if (!['PodDisruptionBudget', 'NetworkPolicy', 'PeerAuthentication'].includes(kind)) return [];
-        return [[kind, (selector ?? podSelector)?.matchLabels ?? {}] as const];
-      }),
-    ] as const) {
-      expect(Object.keys(labels)).toEqual(['app.kubernetes.io/name', 'app.kubernetes.io/instance']);
-      expect({ selecting, isSelected: labelled(pod, labels) }).toEqual({ selecting, isSelected: true });
-    }
-    // The pod of a test isn't one of the server's.
-    for (const other of manifests.filter(({ kind }) => kind === 'Pod')) {
-      expect(labelled(other, service.spec.selector)).toBe(false);
-    }
-    for (const monitor of manifests.filter(({ kind }) => kind === 'ServiceMonitor')) {
-      const { selector } = monitor['spec'] as { selector: { matchLabels: Record<string, string> } };
-      expect(labelled(service, selector.matchLabels)).toBe(true);
-    }
-  });
-
-  it('8.1: knows every host by which it is called', async () => {
-    const { manifests } = await rendering;
-    const [server] = workloadOf(manifests).spec.template.spec.containers;
-    const allowed = variablesOf(server).get('ALLOWED_HOSTS')?.value?.split(',') ?? [];
-    if (allowed.includes('*')) return expect(allowed).toEqual(['*']);
-    const service = theOne(manifests, 'Service').metadata.name;
-    const called = manifests.flatMap(({ kind, spec }) => {
-      const { rules = [], hostnames = [] } = (spec ?? {}) as { rules?: { host?: string }[]; hostnames?: string[] };
-      if (kind === 'HTTPRoute') return hostnames;
-      return kind === 'Ingress' ? rules.map(({ host }) => host ?? '') : [];
-    });
-    expect(allowed).toEqual(
-      expect.arrayContaining(['$(POD_IP)', service, `${service}.${NAMESPACE}.svc.cluster.local`, ...called]),
+    const faults = await Promise.all(
+      manifests.map(async (each) => [each.kind, await faultsOf(each)] as const),
     );
-    // Only what stands before it in the list is put in.
-    const names = [...variablesOf(server).keys()];
-    expect(names.indexOf('POD_IP')).toBeLessThan(names.indexOf('ALLOWED_HOSTS'));
+    expect(faults).toEqual(manifests.map(({ kind }) => [kind, []]));
   });
 
-  it('8.1: lets in who has a key, or everybody, and says which', async () => {
-    const { manifests } = await rendering;
-    const variables = variablesOf(workloadOf(manifests).spec.template.spec.containers[0]);
-    expect(variables.has('API_KEYS_FILE')).not.toBe(variables.has('ALLOW_ANONYMOUS'));
+  it.each(Object.entries(POLICIES))('%s', async (_, policy) => {
+    expect(policy((await rendering).manifests)).toEqual([]);
+  });
+});
+
+describe('a rendering that is spoilt', () => {
+  const golden = (name: string): string =>
+    readFileSync(new URL(`golden/${name}.yaml`, import.meta.url), 'utf8');
+
+  it.each([
+    ['readinessProbe:', 'readynessProbe:', '/spec/template/spec/containers/0/readynessProbe'],
+    ['maxUnavailable: 1', 'maxUnavailble: 1', '/spec/maxUnavailble'],
+    ['behavior: currentReplicasIfHigher', 'behavior: whatever', 'behavior must be equal to one of'],
+    ['ignoreNullValues: "false"', 'ignoreNullValues: [false]', 'must be string'],
+    ['pathType: Prefix', 'pathTyp: Prefix', 'must have required property pathType'],
+    ['sourceLabels: [', 'sourceLabel: [', '/sourceLabel'],
+  ])('is no longer what a cluster takes: %s as %s', async (right, wrong, fault) => {
+    const manifests = manifestsOf(golden('production').replace(right, wrong));
+    const faults = (await Promise.all(manifests.map(faultsOf))).flat();
+    expect(faults.join('\n')).toContain(fault);
   });
 
-  it('has more pods than one, or scales, only where they share a Redis', async () => {
-    const { manifests } = await rendering;
-    const { kind, metadata, spec } = workloadOf(manifests);
-    const variables = variablesOf(spec.template.spec.containers[0]);
-    const usesRedis = variables.has('REDIS_URL') || variables.has('REDIS_URL_FILE');
-    expect(kind).toBe(usesRedis ? 'Deployment' : 'StatefulSet');
-    if (!usesRedis) expect(spec.replicas).toBe(1);
-    const scalers = manifests.filter((each) => ['ScaledObject', 'HorizontalPodAutoscaler'].includes(each.kind));
-    for (const scaler of scalers) {
-      const { scaleTargetRef } = scaler['spec'] as { scaleTargetRef: object };
-      expect(scaleTargetRef).toEqual({ apiVersion: 'apps/v1', kind: 'Deployment', name: metadata.name });
-    }
-    // Two that set the number of pods would undo each other's with each upgrade.
-    expect(spec.replicas === undefined).toBe(scalers.length === 1);
-    const budgets = manifests.filter((each) => each.kind === 'PodDisruptionBudget');
-    for (const budget of budgets) expect(budget['spec']).toMatchObject({ maxUnavailable: 1 });
-    if (!usesRedis) expect(budgets).toEqual([]);
+  it.each([
+    ['has names', 'sqlite', '  name: aic-ai-conversation-platform\n', '  name: aic_platform\n'],
+    ['runs nothing as root', 'redis-url', 'runAsNonRoot: true', 'runAsNonRoot: false'],
+    ['runs nothing as root', 'redis-url', 'drop: [ALL]', 'drop: [NET_RAW]'],
+    ['runs nothing as root', 'redis-url', 'memory: 1Gi', 'cpu: 1'],
+    [
+      'has a pod that lacks nothing',
+      'vendors-from-files',
+      '{ key: OPENAI_API_KEY, path: OPENAI_API_KEY }',
+      '{ key: OPENAI_API_KEY, path: OPENAI }',
+    ],
+    ['has a pod that lacks nothing', 'redis-url', 'key: REDIS_URL', 'key: REDIS'],
+    [
+      'has a pod that lacks nothing',
+      'sqlite',
+      '{ name: data, mountPath: /data }',
+      '{ name: data, mountPath: /date }',
+    ],
+    [
+      'shows its secrets',
+      'secrets-of-the-chart',
+      '{ name: PORT, value: "8080" }',
+      '{ name: PORT, value: hush }',
+    ],
+    ['leaves time', 'redis-url', 'terminationGracePeriodSeconds: 15', 'terminationGracePeriodSeconds: 10'],
+    ['leaves time', 'redis-url', 'sleep: { seconds: 5 }', 'sleep: { seconds: 1 }'],
+    ['asks /livez', 'redis-url', '/livez', '/readyz'],
+    [
+      'selects its own',
+      'production',
+      'podSelector:\n    matchLabels:\n      app.kubernetes.io/name: ai',
+      'podSelector:\n    matchLabels:\n      app.kubernetes.io/name: ia',
+    ],
+    ['8.1', 'ingress-nginx', ',other.example.org"', '"'],
+    ['8.1', 'anonymous', 'name: ALLOW_ANONYMOUS', 'name: ALLOW_NOBODY'],
+    ['has more pods', 'sqlite', 'replicas: 1', 'replicas: 2'],
+    ['has more pods', 'keda', 'revisionHistoryLimit: 3', 'replicas: 3'],
+    ['lets nothing out', 'network-policy', '              - 169.254.0.0/16\n', ''],
+    ['lets nothing out', 'network-policy-sqlite', 'policyTypes: [Ingress, Egress]', 'policyTypes: [Ingress]'],
+  ])('%s … is seen in %s: %s as %s', (beginning, name, right, wrong) => {
+    const text = golden(name);
+    expect(text).toContain(right);
+    const [policy] = Object.entries(POLICIES).flatMap(([what, each]) =>
+      what.startsWith(beginning) ? [each] : [],
+    );
+    expect(policy?.(manifestsOf(text))).toEqual([]);
+    expect(policy?.(manifestsOf(text.replace(right, wrong)))).not.toEqual([]);
   });
 });

@@ -6,7 +6,7 @@ import { parse, stringify } from 'yaml';
 import { findProgram } from '../fixtures/programs.ts';
 import { ALERTS, RECORDED } from '../fixtures/rules.ts';
 import { temporaryFolder } from '../fixtures/server.ts';
-import { render, theOne } from './helm.ts';
+import { type Manifest, render, theOne } from './helm.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 const JOB = 'talks.aic-ai-conversation-platform';
@@ -14,7 +14,9 @@ const REDIS = 'redis.url=redis://redis-master:6379';
 
 interface PrometheusRule {
   spec: {
-    groups: { rules: { record?: string; alert?: string; expr: string; annotations?: { runbook_url: string } }[] }[];
+    groups: {
+      rules: { record?: string; alert?: string; expr: string; annotations?: { runbook_url: string } }[];
+    }[];
   };
 }
 
@@ -24,7 +26,7 @@ function promtool(...given: string[]): void {
 
 it("the chart's rules are the project's, alert for alert, and pass the project's own cases", async () => {
   const given = `${REDIS},metrics.prometheusRule.enabled=true,metrics.job=${JOB}`;
-  const { spec } = theOne<PrometheusRule>(await render('--set', given), 'PrometheusRule');
+  const { spec } = theOne(await render('--set', given), 'PrometheusRule') as Manifest & PrometheusRule;
   const rules = spec.groups.flatMap((group) => group.rules);
   expect(rules.flatMap(({ record }) => record ?? [])).toEqual(RECORDED.map(({ record }) => record));
   expect(rules.flatMap(({ alert }) => alert ?? [])).toEqual(ALERTS.map(({ alert }) => alert));
@@ -32,7 +34,9 @@ it("the chart's rules are the project's, alert for alert, and pass the project's
   const folder = temporaryFolder();
   writeFileSync(join(folder, 'rules.yml'), stringify(spec));
   promtool('check', 'rules', join(folder, 'rules.yml'));
-  const cases = parse(readFileSync(`${ROOT}grafana/rules/tests/alerts.yml`, 'utf8')) as { rule_files: string[] };
+  const cases = parse(readFileSync(`${ROOT}grafana/rules/tests/alerts.yml`, 'utf8')) as {
+    rule_files: string[];
+  };
   const run = (job: string): void => {
     const text = stringify({ ...cases, rule_files: [join(folder, 'rules.yml')] });
     writeFileSync(join(folder, 'cases.yml'), text.replaceAll('job="conversations"', `job="${job}"`));
@@ -46,7 +50,8 @@ it("the chart's rules are the project's, alert for alert, and pass the project's
 it('a larger limit of memory and a runbook of your own are in the alerts', async () => {
   const given = `${REDIS},metrics.prometheusRule.enabled=true,metrics.prometheusRule.memoryHighBytes=1800000000`;
   const url = 'metrics.prometheusRule.runbookUrl=https://wiki.example.org/runbook';
-  const { spec } = theOne<PrometheusRule>(await render('--set', `${given},${url}`), 'PrometheusRule');
+  const { spec } = theOne(await render('--set', `${given},${url}`), 'PrometheusRule') as Manifest &
+    PrometheusRule;
   const alerts = spec.groups.flatMap((group) => group.rules).filter(({ alert }) => alert !== undefined);
   expect(alerts.find(({ alert }) => alert === 'MemoryHigh')?.expr).toMatch(/ > 1800000000$/);
   for (const { alert, annotations } of alerts) {
@@ -54,7 +59,7 @@ it('a larger limit of memory and a runbook of your own are in the alerts', async
   }
 });
 
-it('the dashboards are the project\'s, and ask for the instances of this release', async () => {
+it("the dashboards are the project's, and ask for the instances of this release", async () => {
   const maps = (await render('--set', `${REDIS},metrics.dashboards.enabled=true`)).filter(
     ({ metadata }) => metadata.labels?.['grafana_dashboard'] === '1',
   );

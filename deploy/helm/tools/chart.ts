@@ -19,9 +19,7 @@ export function generatedFiles(): Map<string, string> {
     ...['recording.yml', 'alerts.yml'].map(
       (name) => [`files/rules/${name}`, rules(readFileSync(`${GRAFANA}rules/${name}`, 'utf8'))] as const,
     ),
-    ...dashboards.map(
-      (path) => [`files/dashboards/${basename(path)}`, readFileSync(path, 'utf8')] as const,
-    ),
+    ...dashboards.map((path) => [`files/dashboards/${basename(path)}`, readFileSync(path, 'utf8')] as const),
   ]);
 }
 
@@ -81,7 +79,7 @@ that keeps its conversations in a file on a volume. [docs/kubernetes.md](../../d
 secrets, meshes, metrics, logs and traces. Values that are misspelt, or that don't go together, are refused with a
 sentence that says what to do.
 
-Written by \`node deploy/helm/tools/write.ts\` from \`values.yaml\`; a test compares the two.
+Written by \`npm run chart\` from \`values.yaml\`; a test compares the two.
 
 | value | default | what |
 |---|---|---|

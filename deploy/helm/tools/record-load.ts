@@ -56,7 +56,9 @@ interface Instance {
 
 const folder = mkdtempSync(join(tmpdir(), 'aic-load-'));
 const redisPort = await freePort();
-const redis = spawn('redis-server', ['--port', String(redisPort), '--save', '', '--dir', folder], { stdio: 'ignore' });
+const redis = spawn('redis-server', ['--port', String(redisPort), '--save', '', '--dir', folder], {
+  stdio: 'ignore',
+});
 const instances: Instance[] = [];
 const leaving: Promise<unknown>[] = [];
 let count = 0;
@@ -75,7 +77,12 @@ async function start(): Promise<void> {
       LOG_LEVEL: 'error',
     },
   });
-  const instance = { name: `pod-${count++}`, url: `http://127.0.0.1:${port}`, process: child, isReady: false };
+  const instance = {
+    name: `pod-${count++}`,
+    url: `http://127.0.0.1:${port}`,
+    process: child,
+    isReady: false,
+  };
   instances.push(instance);
   while (!(await fetch(`${instance.url}/readyz`).catch(() => undefined))?.ok) await delay(100);
   instance.isReady = true;
@@ -96,12 +103,14 @@ async function ask(instance: Instance): Promise<[string, Sample['pods'][string]]
   const waiting = samples.get('ai_queue_jobs{state="waiting"}');
   const active = samples.get('ai_queue_jobs{state="active"}');
   const running = samples.get('ai_active_conversations') ?? 0;
-  return waiting === undefined || active === undefined ? undefined : [instance.name, { waiting, active, running }];
+  return waiting === undefined || active === undefined
+    ? undefined
+    : [instance.name, { waiting, active, running }];
 }
 
 async function create(): Promise<void> {
   const ready = instances.filter(({ isReady }) => isReady);
-  const { url } = ready[Math.floor(Math.random() * ready.length)] as Instance;
+  const { url } = ready[Math.floor(Math.random() * ready.length)] ?? { url: '' };
   await fetch(`${url}/conversations`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
@@ -121,7 +130,9 @@ let state = begin(SCALING.minReplicas);
 await Promise.all(Array.from({ length: state.replicas }, start));
 const began = performance.now();
 for (let at = 0; at < MINUTES * 60; at += EVERY_S) {
-  const pods = Object.fromEntries((await Promise.all(instances.map(ask))).filter((each) => each !== undefined));
+  const pods = Object.fromEntries(
+    (await Promise.all(instances.map(ask))).filter((each) => each !== undefined),
+  );
   const alive = largest(pods, 'waiting') + largest(pods, 'active');
   state = next(state, [alive], at, SCALING);
   samples.push({ at, replicas: state.replicas, alive, pods });
@@ -130,7 +141,10 @@ for (let at = 0; at < MINUTES * 60; at += EVERY_S) {
   console.log(`${at} s: ${alive} conversations, ${largest(pods, 'waiting')} wait, ${state.replicas} pods`);
   const missing = Math.round(wanted(at / 60)) - alive;
   const creating = Promise.all(Array.from({ length: Math.max(0, missing) }, create));
-  await Promise.all([creating, delay(Math.max(0, began + ((at + EVERY_S) * 1000) / TENTH - performance.now()))]);
+  await Promise.all([
+    creating,
+    delay(Math.max(0, began + ((at + EVERY_S) * 1000) / TENTH - performance.now())),
+  ]);
 }
 while (instances.length > 0) stop();
 await Promise.all(leaving);

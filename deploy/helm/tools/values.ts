@@ -19,10 +19,15 @@ const path = z.strictObject({
 });
 const managed = [...new Set(SET_BY_THE_CHART.flatMap((name) => [name, `${name}_FILE`]))];
 /** Helm's regular expressions can't look ahead, so that the schema says it in another way. */
-const notManaged = z.string().min(1).meta({ not: { enum: managed } });
+const notManaged = z
+  .string()
+  .min(1)
+  .meta({ not: { enum: managed } });
 const plain = z.union([text, z.number(), z.boolean()]).optional();
 /** Whatever OpenTelemetry's SDK reads, but for what `tracing.endpoint` sets. */
-const openTelemetry = { patternProperties: { '^OTEL_[A-Z0-9_]+$': { type: ['string', 'number', 'boolean'] } } };
+const openTelemetry = {
+  patternProperties: { '^OTEL_[A-Z0-9_]+$': { type: ['string', 'number', 'boolean'] } },
+};
 /** An object that may have these fields. */
 const some = <Field extends z.ZodType>(names: readonly string[], field: Field) =>
   z.strictObject(Object.fromEntries(names.map((name) => [name, field])));
@@ -41,7 +46,10 @@ export const values = z.strictObject({
   imagePullSecrets: z.array(z.strictObject({ name: text })),
   nameOverride: text,
   fullnameOverride: text,
-  redis: z.strictObject({ url: z.string().regex(/^(rediss?(\+sentinel|\+cluster)?:\/\/\S+)?$/), ...existingSecret }),
+  redis: z.strictObject({
+    url: z.string().regex(/^(rediss?(\+sentinel|\+cluster)?:\/\/\S+)?$/),
+    ...existingSecret,
+  }),
   existingSecret: text,
   existingSecretKeys: z.array(z.enum(SECRET)),
   secrets: some(SECRET, z.string().min(1).optional()),
@@ -50,7 +58,9 @@ export const values = z.strictObject({
   allowAnonymous: z.boolean(),
   allowedHosts: z.array(z.string().regex(/^(\*|[A-Za-z0-9.:-]+)$/)),
   allowedOrigins: z.array(z.string().regex(/^https?:\/\/[^\s/,]+$/)),
-  config: some(PLAIN, plain).extend({ OTEL_EXPORTER_OTLP_ENDPOINT: z.never().optional() }).meta(openTelemetry),
+  config: some(PLAIN, plain)
+    .extend({ OTEL_EXPORTER_OTLP_ENDPOINT: z.never().optional() })
+    .meta(openTelemetry),
   maxActiveConversations: whole(1),
   persistence: z.strictObject({
     enabled: z.boolean(),

@@ -75,6 +75,6 @@ export const PLAIN = [
 ] as const;
 
 type Known = (typeof SET_BY_THE_CHART | typeof SECRET | typeof PLAIN)[number] | `OTEL_${string}`;
+type Unknown = Exclude<keyof Config, Known>;
 /** A variable that the server reads and the chart doesn't know is an error of types here, with its name. */
-const UNKNOWN: Record<Exclude<keyof Config, Known>, never> = {};
-void UNKNOWN;
+export const ALL_ARE_KNOWN: [Unknown] extends [never] ? true : Unknown = true;
