@@ -1,17 +1,14 @@
 /** The small parts of a turn's path, each alone: `npm run bench:micro`. */
+
 import { bench, do_not_optimize as keep, run, summary } from 'mitata';
-import {
-  type ConversationEvent,
-  openingEvents,
-  parseEvent,
-  replyEvent,
-} from '../src/conversation/log/events.ts';
+import { type ConversationEvent, openingEvents, replyEvent } from '../src/conversation/log/events.ts';
 import type { ConversationSettings } from '../src/conversation/log/settings.ts';
 import { apply, fold } from '../src/conversation/log/state.ts';
 import { fingerprint, jaccard } from '../src/conversation/policies/similarity.ts';
 import { formatCursor, parseCursor } from '../src/conversation/stream/cursor.ts';
 import { deltaFrame, eventFrame } from '../src/conversation/stream/frames.ts';
 import { promptFor } from '../src/conversation/turn/prompt.ts';
+import { readEvent } from '../src/protocol/read-event.ts';
 import { createSanitiser } from '../src/security/sanitise.ts';
 import { createMasker, Secret } from '../src/security/secrets.ts';
 
@@ -93,6 +90,6 @@ summary(() => {
   bench('cursor: format', () => keep(formatCursor(ID, 23, 'abcdefghijkl-1', 400)));
   bench('cursor: parse', () => keep(parseCursor(cursor, ID, 23)));
 });
-bench('event: parse 800 bytes', () => keep(parseEvent(json)));
+bench('event: parse 800 bytes', () => keep(readEvent(json)));
 
 await run();

@@ -4,8 +4,8 @@ import { setImmediate as nextRound } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
 import type { Frame } from '../conversation/stream/frames.ts';
 import { MAX_BACKLOG_BYTES, type StreamEnd, type StreamSink } from '../conversation/stream/stream.ts';
-import { CLOSE } from '../errors.ts';
 import type { StreamTally } from '../observability/metrics-streams.ts';
+import { CLOSE } from '../protocol/close.ts';
 
 /** One reader's connection, whichever the transport. */
 export interface Connection extends StreamSink {

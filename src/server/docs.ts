@@ -66,12 +66,19 @@ function tidy(generated: object, optionalBodies: ReadonlySet<string>): object {
       }
     }
   }
-  const paths = JSON.stringify(document.paths);
-  const schemas = Object.entries(document.components.schemas);
+  const { schemas } = document.components;
+  const used = new Set(namesIn(document.paths));
+  // A set goes on to what is added to it meanwhile.
+  for (const name of used) for (const next of namesIn(schemas[name] ?? {})) used.add(next);
   document.components.schemas = Object.fromEntries(
-    schemas.filter(([name]) => paths.includes(`"${REFERENCE}${name}"`)),
+    Object.entries(schemas).filter(([name]) => used.has(name)),
   );
   return document;
+}
+
+/** The schemas that a part of the document refers to. */
+function namesIn(part: object): string[] {
+  return [...JSON.stringify(part).matchAll(/"#\/components\/schemas\/(\w+)"/g)].map(([, name = '']) => name);
 }
 
 /** That a whole number lies within what JavaScript can count is no news to a reader. */

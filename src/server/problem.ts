@@ -1,22 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { z } from 'zod';
-import { AppError, ERRORS, type ErrorCode } from '../errors.ts';
+import { AppError } from '../errors.ts';
+import { ERRORS, type ErrorCode, type Problem } from '../protocol/problem.ts';
 import { asksForWebSocket } from './upgrade.ts';
-
-/** RFC 9457, https://www.rfc-editor.org/rfc/rfc9457: what every failed request is answered with. */
-export const problem = z
-  .object({
-    type: z.string(),
-    title: z.string(),
-    status: z.number().int(),
-    detail: z.string(),
-    instance: z.string(),
-    code: z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]),
-    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
-  })
-  .meta({ id: 'Problem', description: 'What went wrong, and where.' });
-
-export type Problem = z.infer<typeof problem>;
 
 /** What Fastify and its plugins refuse themselves, by the status they would have answered with. */
 const CODE_BY_STATUS: Record<number, ErrorCode> = {

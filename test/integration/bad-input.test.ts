@@ -3,8 +3,7 @@ import { type IncomingMessage, request as startRequest } from 'node:http';
 import { connect } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { ERRORS, type ErrorCode } from '../../src/errors.ts';
-import { problem } from '../../src/server/problem.ts';
+import { ERRORS, type ErrorCode, problem } from '../../src/protocol/problem.ts';
 import { AGENTS, type BadBody, FORMS, LIMITS, METADATA, TOPICS } from '../fixtures/bad-requests/bodies.ts';
 import {
   type BadRequest,

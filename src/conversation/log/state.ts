@@ -1,14 +1,7 @@
+import type { Usage } from '../../protocol/conversation.ts';
 import { forgive, type LoopState, noLoops, observeReply } from '../policies/loops.ts';
 import type { ConversationEvent, CreatedEvent, Ending, Message, NudgedEvent } from './events.ts';
 import type { ConversationSettings } from './settings.ts';
-
-/** Tokens and US dollars of all replies; `costUsd` is null as soon as one reply's price is unknown. */
-export interface Usage {
-  inputTokens: number;
-  outputTokens: number;
-  totalTokens: number;
-  costUsd: number | null;
-}
 
 /** What policies and conditions may know of a conversation. It is a fold of the log and nothing else. */
 export interface ConversationState {
@@ -67,7 +60,7 @@ function initialState({ settings, at, seq, traceparent }: CreatedEvent): Convers
 }
 
 /**
- * The state after one more event.
+ * The state after one more event. One of a type that it doesn't know changes nothing but the seq.
  *
  * @throws Error where the event is not the next one: the log is then damaged.
  */
@@ -91,6 +84,8 @@ export function apply(state: ConversationState, event: ConversationEvent): Conve
       return { ...state, lastSeq, status: 'terminated', ending: event };
     case 'conversation.created':
       throw new Error('a log has one beginning');
+    default:
+      return { ...state, lastSeq };
   }
 }
 

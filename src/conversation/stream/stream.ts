@@ -1,4 +1,4 @@
-import type { MessageEvent } from '../log/events.ts';
+import { readEvent } from '../../protocol/read-event.ts';
 import type { ConversationQueue } from '../log/log.ts';
 import { type Cursor, NO_MORE } from './cursor.ts';
 import { type AttemptUnderWay, deltaFrame, eventFrame, type Frame, startedFrame } from './frames.ts';
@@ -246,7 +246,9 @@ class Reader {
 
   /** What was lost of an attempt that this connection heard begin, from the message that it became. */
   #sendRest({ json }: Frame): void {
-    const { content, metadata } = (JSON.parse(json) as MessageEvent).message;
+    const event = readEvent(json);
+    if (event.type !== 'message') return;
+    const { content, metadata } = event.message;
     if (this.#heard === undefined || this.#heard.id !== metadata.attempt) return;
     const rest = content.slice(this.#offset);
     // A guard that changed the content may have moved its code points.

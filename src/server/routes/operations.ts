@@ -1,22 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { providerList } from '../../protocol/lists.ts';
+import { health } from '../../protocol/operations.ts';
 import type { ServerParts } from '../parts.ts';
-
-export const health = z.object({
-  status: z.enum(['ok', 'unavailable']),
-  checks: z.record(z.string(), z.string()),
-});
-
-const provider = z.object({
-  id: z.string(),
-  configured: z.boolean(),
-  defaultModel: z.string().nullable(),
-  models: z.array(z.string()).optional(),
-  circuit: z.enum(['closed', 'open', 'half_open']),
-});
-
-export const providerList = z.object({ items: z.array(provider), nextCursor: z.null() });
 
 /** What operators and newcomers ask: is it well, what does it count, which providers are there. */
 export function registerOperations(

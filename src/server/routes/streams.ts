@@ -7,6 +7,8 @@ import { BEGINNING, type Cursor, parseCursor } from '../../conversation/stream/c
 import { streamConversation } from '../../conversation/stream/stream.ts';
 import { AppError, invalid } from '../../errors.ts';
 import type { StreamTally } from '../../observability/metrics-streams.ts';
+import { problem } from '../../protocol/problem.ts';
+import { idParameter, streamQuery } from '../../protocol/requests.ts';
 import {
   type Connection,
   type Connections,
@@ -14,8 +16,7 @@ import {
   webSocketConnection,
 } from '../connections.ts';
 import type { ServerParts } from '../parts.ts';
-import { problem } from '../problem.ts';
-import { findConversation, idParameter } from './conversations.ts';
+import { findConversation } from './conversations.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -30,8 +31,6 @@ declare module 'fastify' {
 const SUBPROTOCOL = 'aic.v1';
 /** Readers have nothing to say; a larger message closes the connection. */
 const MAX_INBOUND_BYTES = 4096;
-
-const query = z.object({ after: z.string({ error: 'takes one cursor' }).optional() });
 
 const DESCRIPTION =
   'Without `after` it starts at the first event; with it, right behind that cursor, also inside a turn. ' +
@@ -122,7 +121,7 @@ export async function registerStreams(
       description: `${DESCRIPTION} It needs a WebSocket; from here, try the events instead.`,
       tags: ['streams'],
       params: idParameter,
-      querystring: query,
+      querystring: streamQuery,
       response: { 400: problem, 404: problem, 503: problem },
     },
     preHandler: locate,
@@ -148,7 +147,7 @@ export async function registerStreams(
       description: DESCRIPTION,
       tags: ['streams'],
       params: idParameter,
-      querystring: query,
+      querystring: streamQuery,
       headers: z.object({ 'last-event-id': z.string().optional() }),
       response: {
         200: z.string().meta({ description: 'text/event-stream' }),
