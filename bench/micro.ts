@@ -57,9 +57,9 @@ const line = JSON.stringify({
   turn: 7,
   event: 'turn.taken',
 });
-const cursor = formatCursor(ID, 23, 'abcdefghijkl-1', 400);
+const cursor = formatCursor(ID, 23, '0a1b2c3d', 'abcdefghijkl-1', 400);
 const attempt = { id: 'abcdefghijkl-1', turn: 21, agent: 'Ada', provider: 'embedded', model: 'eliza' };
-const underWay = { ...attempt, afterSeq: 22, text: CONTENT };
+const underWay = { ...attempt, afterSeq: 22, afterMark: '0a1b2c3d', text: CONTENT };
 
 summary(() => {
   bench('state: apply one message of 800 bytes', () => keep(apply(state, next)));
@@ -87,7 +87,7 @@ summary(() => {
   bench('frame: of a delta', () => keep(deltaFrame(ID, underWay, 'word ', 400)));
 });
 summary(() => {
-  bench('cursor: format', () => keep(formatCursor(ID, 23, 'abcdefghijkl-1', 400)));
+  bench('cursor: format', () => keep(formatCursor(ID, 23, '0a1b2c3d', 'abcdefghijkl-1', 400)));
   bench('cursor: parse', () => keep(parseCursor(cursor, ID, 23)));
 });
 bench('event: parse 800 bytes', () => keep(readEvent(json)));

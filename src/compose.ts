@@ -154,6 +154,7 @@ export async function compose(
     queue: storage,
     catalog: storage,
     live,
+    logIsLossy: backend.name === 'redis',
     runner,
     roster: providers.roster,
     circuitOf: (provider) => lanes.circuitOf(provider),

@@ -38,6 +38,12 @@ const turnFailed = attemptFrame.extend({
 });
 
 /**
+ * The last frame of a reader over Server-Sent Events who has had events that are gone; over a WebSocket the close
+ * code says so. It has no cursor: whoever gets it begins anew.
+ */
+const streamRewritten = z.object({ type: z.literal('stream.rewritten'), conversationId: z.string() });
+
+/**
  * What a stream brings. A newer server may send types that are not listed here: they come through as they
  * are, and a reader passes over them.
  */
@@ -47,4 +53,5 @@ export type DurableFrame = z.input<typeof durableFrame>;
 export type TurnStarted = z.infer<typeof turnStarted>;
 export type TurnDelta = z.infer<typeof turnDelta>;
 export type TurnFailed = z.infer<typeof turnFailed>;
+export type StreamRewritten = z.infer<typeof streamRewritten>;
 export type StreamFrame = z.input<typeof streamFrame>;

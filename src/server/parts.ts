@@ -15,6 +15,8 @@ export interface ServerParts {
   queue: ConversationQueue;
   catalog: ConversationCatalog;
   live: LiveFeed;
+  /** Whether the log may lose what it acknowledged last, as a Redis may that syncs less than always. */
+  logIsLossy: boolean;
   runner: Runner;
   roster: readonly RosterEntry[];
   /** The worst of a provider's models. */

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { ConversationRecord } from '../../conversation/log/log.ts';
-import { BEGINNING, type Cursor, parseCursor } from '../../conversation/stream/cursor.ts';
+import { BEGINNING, type Cursor, parseCursor, stands } from '../../conversation/stream/cursor.ts';
 import { streamConversation } from '../../conversation/stream/stream.ts';
 import { AppError, invalid } from '../../errors.ts';
 import type { StreamTally } from '../../observability/metrics-streams.ts';
@@ -70,8 +70,9 @@ export async function registerStreams(
     }
     const conversation = await findConversation(parts, request.params.id);
     const { after } = request.query;
-    const cursor =
-      after === undefined ? BEGINNING : parseCursor(after, conversation.id, conversation.lastSeq);
+    // Where events may be lost, a reader that comes back from beyond the end is told that its own are.
+    const lastSeq = parts.logIsLossy ? Infinity : conversation.lastSeq;
+    const cursor = after === undefined ? BEGINNING : parseCursor(after, conversation.id, lastSeq);
     request.streamFrom = { conversation, cursor };
   }
 
@@ -159,22 +160,12 @@ export async function registerStreams(
     },
     preHandler: async (request, reply) => {
       const lastEventId = request.headers['last-event-id'];
-      if (lastEventId) {
-        const { status, lastSeq } = await findConversation(parts, request.params.id);
-        // Only here may a cursor lie beyond the end: an EventSource stops at a 204 and at nothing else.
-        const cursor = parseCursor(
-          lastEventId,
-          request.params.id,
-          status === 'terminated' ? Number.MAX_SAFE_INTEGER : lastSeq,
-        );
-        if (status === 'terminated' && cursor.seq >= lastSeq) return reply.code(204).send();
-        request.query.after = lastEventId;
-      }
+      if (lastEventId) request.query.after = lastEventId;
       await locate(request);
       const { conversation, cursor } = request.streamFrom ?? {};
-      if (conversation?.status === 'terminated' && cursor?.seq === conversation.lastSeq) {
-        return reply.code(204).send();
-      }
+      if (conversation?.status !== 'terminated' || cursor?.seq !== conversation.lastSeq) return;
+      // So that an EventSource stops.
+      if (await stands(parts.queue, conversation.id, cursor)) return reply.code(204).send();
     },
     handler: async (request, reply) => serveEvents(request, reply),
   });
@@ -194,7 +185,8 @@ export async function registerStreams(
     });
     reply.raw.flushHeaders();
     const tally = parts.metrics.streams.sse;
-    const connection = eventStreamConnection(reply.raw, tally);
+    const { id } = request.params as { id: string };
+    const connection = eventStreamConnection(reply.raw, id, tally);
     await serve(connection, tally, request, gone.signal);
   }
 }
