@@ -48,7 +48,7 @@ export default {
     only('runner', 'conversation', 'errors'),
     only('security', 'conversation', 'errors'),
     only('observability', 'conversation', 'errors', 'protocol'),
-    only('server', 'conversation', 'errors', 'observability', 'protocol', 'runner'),
+    only('server', 'conversation', 'errors', 'observability', 'protocol', 'runner', 'security/addresses'),
     only('client', 'protocol'),
     {
       name: 'client-types-only',

@@ -166,6 +166,11 @@ export async function compose(
       maxOutputTokens: config.MAX_TOKENS,
       similarity: { threshold: config.SIMILARITY_THRESHOLD, consecutive: config.MAX_CONSECUTIVE_SIMILAR },
     },
+    addresses: {
+      host: config.HOST,
+      allowedHosts: config.ALLOWED_HOSTS,
+      allowedOrigins: config.ALLOWED_ORIGINS,
+    },
     maxMessageLength: config.MAX_MESSAGE_LENGTH,
     nextSpeaker: roundRobin,
     observe,

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
+import { isLoopback } from '../security/addresses.ts';
 import { createMasker, Secret } from '../security/secrets.ts';
 import { parseRedisUrl } from '../storage/redis/url.ts';
 import { modelTable } from './model-settings.ts';
@@ -58,6 +58,20 @@ const likeOpenTelemetry = (fallback: boolean) =>
     .transform((text) => text.toLowerCase() === 'true')
     .default(fallback);
 
+/** Names or origins with commas between them; between two commas there may be nothing. */
+function list(pattern: RegExp, takes: string) {
+  return z
+    .string()
+    .transform((value) =>
+      value
+        .split(',')
+        .map((item) => item.trim().toLowerCase())
+        .filter((item) => item !== ''),
+    )
+    .refine((items) => items.every((item) => pattern.test(item)), takes)
+    .default([]);
+}
+
 const text = z.string().optional();
 const secret = z
   .string()
@@ -86,6 +100,14 @@ const environment = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: whole(0, 65_535, 8080),
   ALLOW_ANONYMOUS: trueOrFalse(false),
+  ALLOWED_HOSTS: list(
+    /^(?:\*|\[?[\da-f:.]+\]?|[\w.-]+)$/,
+    'takes names without ports, with commas between them, or * for any',
+  ),
+  ALLOWED_ORIGINS: list(
+    /^https?:\/\/(?:\[[\da-f:.]+\]|[\w.-]+)(?::\d{1,5})?$/,
+    'takes origins such as https://app.example.com, with commas between them',
+  ),
   API_KEYS: z.undefined('is not supported yet: unset it, and keep HOST on a loopback address').optional(),
   DATA_DIR: z.string().default('./data'),
   REDIS_URL: redisUrl,
@@ -202,9 +224,4 @@ export function secretsOf(config: Config): Secret[] {
   const secrets = Object.values(config).filter((value) => value instanceof Secret);
   const { password } = config.REDIS_URL ? parseRedisUrl(config.REDIS_URL.reveal()) : {};
   return password === undefined ? secrets : [...secrets, new Secret(password)];
-}
-
-function isLoopback(host: string): boolean {
-  if (host === 'localhost' || host === '::1') return true;
-  return isIP(host) === 4 && host.startsWith('127.');
 }

@@ -9,6 +9,7 @@ import type { CircuitState } from '../conversation/turn/lane.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Runner } from '../runner/runner.ts';
+import type { AddressPolicy } from '../security/addresses.ts';
 
 /** What the server is built from. */
 export interface ServerParts {
@@ -22,6 +23,7 @@ export interface ServerParts {
   /** The worst of a provider's models. */
   circuitOf: (provider: string) => CircuitState;
   defaults: SettingsDefaults;
+  addresses: AddressPolicy;
   /** Code points. */
   maxMessageLength: number;
   nextSpeaker: TurnPolicy;

@@ -14,12 +14,19 @@ const CODE_BY_STATUS: Record<number, ErrorCode> = {
 /** Of the documentation's files and of paths that are too long or not text: there is no such thing here. */
 const NOTHING_THERE: ReadonlySet<number> = new Set([403, 404, 414, 416]);
 
-/** Every failure, also of the router and of the body's parser, leaves as a problem. */
-export function registerProblems(app: FastifyInstance): void {
+/**
+ * Every failure, also of the router and of the body's parser, leaves as a problem.
+ *
+ * @param refusalOf what the scopes of the routes would have said before; those of no route aren't in any
+ */
+export function registerProblems(
+  app: FastifyInstance,
+  refusalOf: (request: FastifyRequest) => AppError | undefined,
+): void {
   app.setErrorHandler((error: FastifyError | AppError, request, reply) => sendProblem(error, request, reply));
   app.setNotFoundHandler((request, reply) =>
     sendProblem(
-      new AppError('not_found', `There is no ${request.method} ${pathOf(request)}`),
+      refusalOf(request) ?? new AppError('not_found', `There is no ${request.method} ${pathOf(request)}`),
       request,
       reply,
     ),

@@ -276,7 +276,7 @@ describe('2, 7: operations', () => {
     const server = await startServer();
     const requests = ['/readyz', '/conversations'].map((path) => {
       const socket = connect(server.port, '127.0.0.1');
-      socket.write(`GET ${path} HTTP/1.1\r\nhost: a\r\n`);
+      socket.write(`GET ${path} HTTP/1.1\r\nhost: localhost\r\n`);
       return socket;
     });
     await Promise.all(requests.map((socket) => once(socket, 'connect')));

@@ -77,6 +77,25 @@ const WRONG: [name: string, value: string, takes: string][] = [
   ['LOG_LEVEL', 'loud', 'takes one of trace, debug, info, warn, error, fatal, silent'],
   ['LOG_LEVEL', 'INFO', 'takes one of trace, debug, info, warn, error, fatal, silent'],
   ['ALLOW_ANONYMOUS', 'yes', 'takes true or false'],
+  ...['talks.example:8080', 'http://talks.example', 'a b', '*.example', 'ä.example'].map(
+    (value): [string, string, string] => [
+      'ALLOWED_HOSTS',
+      value,
+      'takes names without ports, with commas between them, or * for any',
+    ],
+  ),
+  ...[
+    'app.example',
+    'https://app.example/',
+    'https://app.example/path',
+    '*',
+    'ftp://app.example',
+    'null',
+  ].map((value): [string, string, string] => [
+    'ALLOWED_ORIGINS',
+    value,
+    'takes origins such as https://app.example.com, with commas between them',
+  ]),
 ];
 
 describe('6: a wrong value', () => {
@@ -128,6 +147,9 @@ describe('6: the configuration', () => {
   it('has the defaults of the protocol', () => {
     expect(readConfig({}, NO_FILE)).toMatchObject({
       HOST: '127.0.0.1',
+      ALLOW_ANONYMOUS: false,
+      ALLOWED_HOSTS: [],
+      ALLOWED_ORIGINS: [],
       PORT: 8080,
       DATA_DIR: './data',
       LOG_LEVEL: 'info',
@@ -157,8 +179,21 @@ describe('6: the configuration', () => {
     });
   });
 
+  it('8.1, 8.2: takes lists of names and origins', () => {
+    const lists = {
+      ALLOWED_HOSTS: 'Talks.Example, app_2,10.0.0.7,[2001:db8::7],fe80::1,*,',
+      ALLOWED_ORIGINS: 'https://App.example,http://localhost:3000, http://[::1]:3000',
+    };
+    expect(readConfig(lists, NO_FILE)).toMatchObject({
+      ALLOWED_HOSTS: ['talks.example', 'app_2', '10.0.0.7', '[2001:db8::7]', 'fe80::1', '*'],
+      ALLOWED_ORIGINS: ['https://app.example', 'http://localhost:3000', 'http://[::1]:3000'],
+    });
+  });
+
   it('takes an empty value for an unset one', () => {
     const names = [
+      'ALLOWED_HOSTS',
+      'ALLOWED_ORIGINS',
       ...Object.keys(WHOLE),
       ...Object.keys(DECIMAL),
       ...URLS,
@@ -189,7 +224,7 @@ describe('6: the configuration', () => {
     expect(faultsOf({}, folder)).toEqual([`${folder}: can't be read: EISDIR`]);
   });
 
-  it('opens no door to strangers unless it is told to', () => {
+  it('8.1: opens no door to strangers unless it is told to', () => {
     for (const HOST of ['127.0.0.1', '127.1.2.3', 'localhost', '::1']) {
       expect(readConfig({ HOST }, NO_FILE).HOST).toBe(HOST);
     }

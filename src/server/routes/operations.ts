@@ -5,12 +5,8 @@ import { providerList } from '../../protocol/lists.ts';
 import { health } from '../../protocol/operations.ts';
 import type { ServerParts } from '../parts.ts';
 
-/** What operators and newcomers ask: is it well, what does it count, which providers are there. */
-export function registerOperations(
-  server: FastifyInstance,
-  parts: ServerParts,
-  isDraining: () => boolean,
-): void {
+/** What whoever keeps the server running asks: is it well? */
+export function registerHealth(server: FastifyInstance, parts: ServerParts, isDraining: () => boolean): void {
   const app = server.withTypeProvider<ZodTypeProvider>();
 
   app.get(
@@ -48,6 +44,11 @@ export function registerOperations(
       return reply.code(well ? 200 : 503).send({ status: well ? 'ok' : 'unavailable', checks });
     },
   );
+}
+
+/** What operators and newcomers ask: which providers are there, what is counted. */
+export function registerOperations(server: FastifyInstance, parts: ServerParts): void {
+  const app = server.withTypeProvider<ZodTypeProvider>();
 
   app.get(
     '/providers',

@@ -176,12 +176,13 @@ export async function registerStreams(
     reply.raw.on('close', () => gone.abort());
     reply.raw.on('error', () => gone.abort());
     if (reply.raw.destroyed) gone.abort();
+    // What the hooks have set, among it which pages may read it.
+    for (const [name, value] of Object.entries(reply.getHeaders())) reply.raw.setHeader(name, value ?? '');
     reply.raw.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',
       // nginx holds back what it gets from a server unless it is told not to.
       'x-accel-buffering': 'no',
-      'x-request-id': request.id,
     });
     reply.raw.flushHeaders();
     const tally = parts.metrics.streams.sse;
