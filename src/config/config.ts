@@ -167,7 +167,8 @@ export function readConfig(variables: NodeJS.ProcessEnv, dotEnvPath = '.env'): C
   const fromFile = readDotEnv(dotEnvPath);
   const given: Record<string, string> = {};
   for (const name of Object.keys(environment.shape)) {
-    const value = variables[name] || fromFile[name];
+    // What files of other systems leave at the end of a line is no part of it, wherever it came through.
+    const value = variables[name]?.trimEnd() || fromFile[name]?.trimEnd();
     if (value) given[name] = value;
   }
   const parsed = environment.safeParse(given);
@@ -198,19 +199,43 @@ export function openTelemetryVariables(
 ): Record<string, string> {
   const all = [...Object.entries(readDotEnv(dotEnvPath)), ...Object.entries(variables)];
   const given: Record<string, string> = {};
-  for (const [name, value] of all) if (name.startsWith('OTEL_') && value) given[name] = value;
+  for (const [name, value] of all) if (name.startsWith('OTEL_') && value) given[name] = value.trimEnd();
   if (/(?:^|,)\s*service\.name\s*=/.test(given['OTEL_RESOURCE_ATTRIBUTES'] ?? '')) return given;
   return { OTEL_SERVICE_NAME: SERVICE_NAME, ...given };
 }
 
+/** @throws ConfigurationError where it can't be read, or is no text */
 function readDotEnv(path: string): NodeJS.Dict<string> {
   if (!existsSync(path)) return {};
+  let bytes: Buffer;
   try {
-    return parseEnv(readFileSync(path, 'utf8'));
+    bytes = readFileSync(path);
   } catch (error) {
     throw new ConfigurationError([`${path}: can't be read: ${(error as NodeJS.ErrnoException).code}`]);
   }
+  const text = decode(bytes);
+  if (text === undefined) {
+    throw new ConfigurationError([`${path}: is neither UTF-8 nor UTF-16 with a mark; save it as UTF-8`]);
+  }
+  return parseEnv(text.replaceAll(/\r\n?/g, '\n'));
 }
+
+/** The text without its byte order mark; Windows writes UTF-16 with one. Undefined where it is in another encoding. */
+function decode(bytes: Buffer): string | undefined {
+  const encoding = UTF_16.find(([mark]) => bytes.subarray(0, 2).equals(mark))?.[1] ?? 'utf-8';
+  try {
+    const text = new TextDecoder(encoding, { fatal: true }).decode(bytes);
+    // UTF-16 without a mark passes for UTF-8.
+    return text.includes('\0') ? undefined : text;
+  } catch {
+    return undefined;
+  }
+}
+
+const UTF_16 = [
+  [Buffer.of(0xff, 0xfe), 'utf-16le'],
+  [Buffer.of(0xfe, 0xff), 'utf-16be'],
+] as const;
 
 /** A value as it may be shown: no key, no password of a URL, and nothing that looks like a key gone astray. */
 function shown(name: string, value: string): string {

@@ -8,6 +8,7 @@ import { callMeters, type TraceIdOf } from './metrics-calls.ts';
 import { modelLabels } from './metrics-models.ts';
 import { MetricRegistry, OPENMETRICS_TEXT, PROMETHEUS_TEXT } from './metrics-registry.ts';
 import { type StreamTallies, streamTallies } from './metrics-streams.ts';
+import type { LogLosses } from './standard-output.ts';
 
 /** How busy the lane to a model is. */
 export interface LaneLoad {
@@ -33,6 +34,7 @@ export interface MetricSources {
   sqliteBytes?: (() => { database: number; wal: number }) | undefined;
   /** Of all instances. */
   jobs?: (() => Promise<{ waiting: number; active: number; delayed: number }>) | undefined;
+  logLosses: Readonly<LogLosses>;
   traceIdOf?: TraceIdOf | undefined;
 }
 
@@ -101,6 +103,15 @@ export function createMetrics(sources: MetricSources): Metrics {
   registry.counter('logLines', (counter) => {
     counter.reset();
     for (const [level, count] of Object.entries(lines)) counter.inc({ level }, count);
+  });
+  const { logLosses } = sources;
+  registry.counter('logWriteErrors', (counter) => {
+    counter.reset();
+    counter.inc(logLosses.failedWrites);
+  });
+  registry.counter('logLinesLost', (counter) => {
+    counter.reset();
+    counter.inc(logLosses.lostLines);
   });
 
   return {

@@ -21,7 +21,7 @@ function faultsOf(variables: Record<string, string>, dotEnvPath = NO_FILE): read
   return [];
 }
 
-function dotEnv(content: string): string {
+function dotEnv(content: string | Buffer): string {
   const path = join(temporaryFolder(), '.env');
   writeFileSync(path, content);
   return path;
@@ -217,6 +217,41 @@ describe('6: the configuration', () => {
     });
     expect(readConfig({}, path).XAI_API_KEY).toBeUndefined();
     expect(faultsOf({}, dotEnv('PORT=x'))).toEqual(['PORT: got "x", takes a whole number from 0 to 65535']);
+  });
+
+  const LINES = 'LOG_LEVEL=warn\nPORT=9001\nXAI_API_KEY=key-of-grok\nGROK_MODEL="grök"\n';
+  const utf16 = (text: string): Buffer => Buffer.from(text, 'utf16le');
+  it.each([
+    ['UTF-8', Buffer.from(LINES)],
+    ['UTF-8 with a byte order mark', Buffer.from(`\ufeff${LINES}`)],
+    ['UTF-16', utf16(`\ufeff${LINES}`)],
+    ['UTF-16 with the other byte first', utf16(`\ufeff${LINES}`).swap16()],
+    ['lines that end as on Windows', Buffer.from(LINES.replaceAll('\n', '\r\n'))],
+    ['lines that end as on old Macs', Buffer.from(LINES.replaceAll('\n', '\r'))],
+    ['blanks at the end of its lines', Buffer.from(LINES.replaceAll('\n', ' \t \n'))],
+  ])('reads a .env in %s', (_name, content) => {
+    const { LOG_LEVEL, PORT, XAI_API_KEY, GROK_MODEL } = readConfig({}, dotEnv(content));
+    expect({ LOG_LEVEL, PORT, GROK_MODEL }).toEqual({ LOG_LEVEL: 'warn', PORT: 9001, GROK_MODEL: 'grök' });
+    expect(XAI_API_KEY?.reveal()).toBe('key-of-grok');
+  });
+
+  it.each([
+    ['UTF-16 without a mark', utf16(LINES)],
+    ['Latin-1', Buffer.from(LINES, 'latin1')],
+    ['no text', Buffer.from([0, 1, 2, 3])],
+  ])('refuses a .env in %s with one line', (_name, content) => {
+    const path = dotEnv(content);
+    expect(faultsOf({}, path)).toEqual([
+      `${path}: is neither UTF-8 nor UTF-16 with a mark; save it as UTF-8`,
+    ]);
+  });
+
+  it('takes blanks at the end of a variable for no part of it, as Docker reads them from a file', () => {
+    const { PORT, XAI_API_KEY, TEMPERATURE } = readConfig(
+      { PORT: '9001\r', XAI_API_KEY: 'key-of-grok \r\n', TEMPERATURE: ' \r' },
+      NO_FILE,
+    );
+    expect([PORT, XAI_API_KEY?.reveal(), TEMPERATURE]).toEqual([9001, 'key-of-grok', 0.7]);
   });
 
   it('says so where .env can’t be read', () => {
