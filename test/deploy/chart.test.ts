@@ -123,7 +123,14 @@ it.each(['redis-url', 'sqlite', 'anonymous', 'gateway', 'production'])(
   async (name) => {
     const values = new URL(`values/${name}.yaml`, import.meta.url).pathname;
     const { output } = await helm(
-      ...['install', RELEASE, CHART, '--namespace', NAMESPACE, '--dry-run=client', '--values', values],
+      'install',
+      RELEASE,
+      CHART,
+      '--namespace',
+      NAMESPACE,
+      '--dry-run=client',
+      '--values',
+      values,
     );
     const notes = output.slice(output.indexOf('NOTES:'));
     expect(notes.length).toBeGreaterThan(100);
