@@ -1,17 +1,14 @@
 /** The small parts of a turn's path, each alone: `npm run bench:micro`. */
+
 import { bench, do_not_optimize as keep, run, summary } from 'mitata';
-import {
-  type ConversationEvent,
-  openingEvents,
-  parseEvent,
-  replyEvent,
-} from '../src/conversation/log/events.ts';
+import { type ConversationEvent, openingEvents, replyEvent } from '../src/conversation/log/events.ts';
 import type { ConversationSettings } from '../src/conversation/log/settings.ts';
 import { apply, fold } from '../src/conversation/log/state.ts';
 import { fingerprint, jaccard } from '../src/conversation/policies/similarity.ts';
 import { formatCursor, parseCursor } from '../src/conversation/stream/cursor.ts';
 import { deltaFrame, eventFrame } from '../src/conversation/stream/frames.ts';
 import { promptFor } from '../src/conversation/turn/prompt.ts';
+import { readEvent } from '../src/protocol/read-event.ts';
 import { createSanitiser } from '../src/security/sanitise.ts';
 import { createMasker, Secret } from '../src/security/secrets.ts';
 
@@ -60,9 +57,9 @@ const line = JSON.stringify({
   turn: 7,
   event: 'turn.taken',
 });
-const cursor = formatCursor(ID, 23, 'abcdefghijkl-1', 400);
+const cursor = formatCursor(ID, 23, '0a1b2c3d', 'abcdefghijkl-1', 400);
 const attempt = { id: 'abcdefghijkl-1', turn: 21, agent: 'Ada', provider: 'embedded', model: 'eliza' };
-const underWay = { ...attempt, afterSeq: 22, text: CONTENT };
+const underWay = { ...attempt, afterSeq: 22, afterMark: '0a1b2c3d', text: CONTENT };
 
 summary(() => {
   bench('state: apply one message of 800 bytes', () => keep(apply(state, next)));
@@ -90,9 +87,9 @@ summary(() => {
   bench('frame: of a delta', () => keep(deltaFrame(ID, underWay, 'word ', 400)));
 });
 summary(() => {
-  bench('cursor: format', () => keep(formatCursor(ID, 23, 'abcdefghijkl-1', 400)));
+  bench('cursor: format', () => keep(formatCursor(ID, 23, '0a1b2c3d', 'abcdefghijkl-1', 400)));
   bench('cursor: parse', () => keep(parseCursor(cursor, ID, 23)));
 });
-bench('event: parse 800 bytes', () => keep(parseEvent(json)));
+bench('event: parse 800 bytes', () => keep(readEvent(json)));
 
 await run();

@@ -17,6 +17,7 @@ import { retryDelayMs } from './conversation/turn/retry.ts';
 import { createJournal } from './observability/journal.ts';
 import { createLogger, type LineSink, type Logger } from './observability/logger.ts';
 import { createMetrics } from './observability/metrics.ts';
+import type { LogLosses } from './observability/standard-output.ts';
 import type { Tracing } from './observability/tracing.ts';
 import { DIRECT_LANE } from './protection/direct.ts';
 import { type CircuitChange, createLanes } from './protection/lanes.ts';
@@ -42,13 +43,18 @@ export interface Platform {
  * Builds all parts from the configuration: the only place that knows which storage, runner and live feed
  * are in force.
  *
- * @param extra providers that play in the place of those with the same id; the tracing, where it is on
+ * @param extra providers that play in the place of those with the same id; the tracing, where it is on; what the
+ * output could not take
  * @throws StorageError where DATA_DIR can't be used, or the Redis of REDIS_URL
  */
 export async function compose(
   config: Config,
   output: LineSink,
-  extra: { providers?: ReadonlyMap<string, Provider>; tracing?: Tracing | undefined } = {},
+  extra: {
+    providers?: ReadonlyMap<string, Provider>;
+    tracing?: Tracing | undefined;
+    logLosses?: Readonly<LogLosses>;
+  } = {},
 ): Promise<Platform> {
   const mask = createMasker(secretsOf(config));
   const { tracing } = extra;
@@ -79,6 +85,7 @@ export async function compose(
       limit: config.DAILY_COST_LIMIT_USD,
     },
     sqliteBytes: backend.fileBytes,
+    logLosses: extra.logLosses ?? { failedWrites: 0, lostLines: 0 },
     traceIdOf: tracing && (() => tracing.logFields().trace_id),
   });
   const journal = createJournal(logger);
@@ -154,6 +161,7 @@ export async function compose(
     queue: storage,
     catalog: storage,
     live,
+    logIsLossy: backend.name === 'redis',
     runner,
     roster: providers.roster,
     circuitOf: (provider) => lanes.circuitOf(provider),
@@ -164,6 +172,11 @@ export async function compose(
       temperature: config.TEMPERATURE,
       maxOutputTokens: config.MAX_TOKENS,
       similarity: { threshold: config.SIMILARITY_THRESHOLD, consecutive: config.MAX_CONSECUTIVE_SIMILAR },
+    },
+    addresses: {
+      host: config.HOST,
+      allowedHosts: config.ALLOWED_HOSTS,
+      allowedOrigins: config.ALLOWED_ORIGINS,
     },
     maxMessageLength: config.MAX_MESSAGE_LENGTH,
     nextSpeaker: roundRobin,

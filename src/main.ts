@@ -35,7 +35,7 @@ const { ConfigurationError, openTelemetryVariables, readConfig, secretsOf } = aw
   './config/config.ts'
 );
 const { createMasker } = await import('./security/secrets.ts');
-const { standardOutput } = await import('./observability/logger.ts');
+const { standardOutput } = await import('./observability/standard-output.ts');
 const { StorageError } = await import('./storage/storage-error.ts');
 
 try {
@@ -56,7 +56,7 @@ async function serve(): Promise<void> {
   const tracing = await startTracingOf(config, (problem) => tracingLog?.warn({ problem }, 'tracing.failed'));
   // What is traced must be loaded after the tracing.
   const { compose } = await import('./compose.ts');
-  const platform = await compose(config, output, { tracing });
+  const platform = await compose(config, output, { tracing, logLosses: output.losses });
   const log = platform.logger.child({ logger: 'main' });
   tracingLog = platform.logger.child({ logger: 'tracing' });
 

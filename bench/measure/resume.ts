@@ -25,8 +25,8 @@ await measure(
     const broadcaster = startWorker(cleanup, 'broadcaster');
     const url = await engine.ask<string>('start', { folder, playing: { kind: 'silent' } });
     const { lastSeq } = await ask<Conversation>('GET', `${url}/conversations/${ended}`);
-    const atEnd = streamAddress(url, ended, formatCursor(ended, lastSeq - 1));
-    const live = streamAddress(url, running, formatCursor(running, TURNS + 2));
+    const atEnd = streamAddress(url, ended, formatCursor(ended, lastSeq - 1, undefined));
+    const live = streamAddress(url, running, formatCursor(running, TURNS + 2, undefined));
     const rawUrl = `${await broadcaster.ask<string>('start')}/replay`;
 
     const whole = streamAddress(url, ended);

@@ -83,7 +83,11 @@ export const process: Board = {
         description:
           'error and fatal are faults of our own: ErrorLines in the runbook. docs/logs.md has all lines.',
         unit: 'ops',
-        queries: { '{{level}}': perSecond('ai_log_lines_total', 'level') },
+        queries: {
+          '{{level}}': perSecond('ai_log_lines_total', 'level'),
+          lost: perSecond('ai_log_lines_lost_total'),
+          'failed writes': perSecond('ai_log_write_errors_total'),
+        },
       },
     ],
   },

@@ -5,8 +5,10 @@ import type {
   Conversation,
   ConversationEvent,
   ConversationRequest,
-  ConversationStatus,
+  ConversationsQuery,
+  LogQuery,
   Message,
+  MessagesQuery,
   Page,
   ProviderStatus,
   StreamFrame,
@@ -26,29 +28,6 @@ export interface RequestOptions {
   signal?: AbortSignal | undefined;
 }
 
-export interface PageRequest {
-  /** 1 to 200; the server's default is 50. */
-  limit?: number;
-  /** The `nextCursor` of the page before. */
-  cursor?: string;
-}
-
-export interface ConversationFilter extends PageRequest {
-  status?: ConversationStatus;
-  provider?: string;
-  /** Looked for in topics. */
-  q?: string;
-  /** ISO 8601; the instant itself is left out, as with `createdBefore`. */
-  createdAfter?: string;
-  createdBefore?: string;
-}
-
-export interface MessageFilter extends PageRequest {
-  sender?: string;
-  /** Looked for in contents. */
-  q?: string;
-}
-
 /**
  * The HTTP interface, one method for each route. Every method throws ProblemError where the server
  * refuses, ConnectionError where no usable answer comes within 30 s, and the signal's reason when that
@@ -62,13 +41,13 @@ export interface Client {
   ): Promise<Conversation>;
   getConversation(id: string, options?: RequestOptions): Promise<Conversation>;
   /** Newest first. */
-  listConversations(filter?: ConversationFilter, options?: RequestOptions): Promise<Page<Conversation>>;
+  listConversations(query?: ConversationsQuery, options?: RequestOptions): Promise<Page<Conversation>>;
   /** In order. */
-  messages(id: string, filter?: MessageFilter, options?: RequestOptions): Promise<Page<Message>>;
+  messages(id: string, query?: MessagesQuery, options?: RequestOptions): Promise<Page<Message>>;
   /** In order; it may hold types of events that this client doesn't know. */
-  log(id: string, page?: PageRequest, options?: RequestOptions): Promise<Page<ConversationEvent>>;
+  log(id: string, page?: LogQuery, options?: RequestOptions): Promise<Page<ConversationEvent>>;
   /** How the turns went, in order. */
-  timeline(id: string, page?: PageRequest, options?: RequestOptions): Promise<Page<TimelineEntry>>;
+  timeline(id: string, page?: LogQuery, options?: RequestOptions): Promise<Page<TimelineEntry>>;
   /** Ends a conversation; one that has ended stays as it is. */
   terminate(id: string, detail?: string, options?: RequestOptions): Promise<Conversation>;
   deleteConversation(id: string, options?: RequestOptions): Promise<void>;
@@ -192,7 +171,7 @@ function conversation(id: string): string {
   return `/conversations/${encodeURIComponent(id)}`;
 }
 
-function query(parameters: ConversationFilter | MessageFilter | { after: string | undefined } = {}): string {
+function query(parameters: ConversationsQuery | MessagesQuery | { after: string | undefined } = {}): string {
   const said = new URLSearchParams();
   for (const [name, value] of Object.entries<string | number | undefined>({ ...parameters })) {
     if (value !== undefined) said.append(name, String(value));

@@ -13,7 +13,10 @@ export class ProblemError extends Error {
   /** How long the server asked to be left alone, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 
-  constructor(problem: Pick<Problem, 'code' | 'status' | 'detail' | 'errors'>, retryAfterMs?: number) {
+  constructor(
+    problem: Pick<Problem, 'status' | 'detail' | 'errors'> & { code: string },
+    retryAfterMs?: number,
+  ) {
     super(problem.detail);
     this.code = problem.code;
     this.status = problem.status;

@@ -1,3 +1,4 @@
+import { CLOSE } from '../protocol/close.ts';
 import { type ConnectionEnd, connect, type WebSocketClass } from './connection.ts';
 import { ConnectionError, ProblemError } from './failures.ts';
 import type { StreamFrame } from './types.ts';
@@ -36,8 +37,6 @@ export interface StreamSource {
   refusal(after: string | undefined, signal: AbortSignal | undefined): Promise<unknown>;
 }
 
-/** Events that the reader has had are gone; docs/protocol.md, section 4.4. */
-const REWRITTEN = 4410;
 const OPEN_WITHIN = 10_000;
 const LONGEST_RETRY_AFTER = 60_000;
 
@@ -88,8 +87,8 @@ export async function* streamFrames(
       connection.close();
     }
     if (ended.type === 'overflow') continue;
-    if (ended.opened && ended.code === 1000) return;
-    if (ended.opened && ended.code === REWRITTEN) throw rewritten(ended.reason);
+    if (ended.opened && ended.code === CLOSE.ended.code) return;
+    if (ended.opened && ended.code === CLOSE.rewritten.code) throw rewritten(ended.reason);
 
     failures += 1;
     const refusal = ended.opened ? undefined : await source.refusal(cursor, signal);

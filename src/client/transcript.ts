@@ -46,10 +46,6 @@ export function applyFrame(transcript: Transcript, frame: StreamFrame): Transcri
       const ended = { reason, ...(detail === undefined ? {} : { detail }), by };
       return { ...transcript, underWay: null, ended };
     }
-    case 'conversation.created':
-    case 'conversation.paused':
-    case 'conversation.resumed':
-    case 'conversation.nudged':
     default:
       return transcript;
   }

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { isIP } from 'node:net';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
+import { isLoopback } from '../security/addresses.ts';
 import { createMasker, Secret } from '../security/secrets.ts';
 import { parseRedisUrl } from '../storage/redis/url.ts';
 import { modelTable } from './model-settings.ts';
@@ -58,6 +58,20 @@ const likeOpenTelemetry = (fallback: boolean) =>
     .transform((text) => text.toLowerCase() === 'true')
     .default(fallback);
 
+/** Names or origins with commas between them; between two commas there may be nothing. */
+function list(pattern: RegExp, takes: string) {
+  return z
+    .string()
+    .transform((value) =>
+      value
+        .split(',')
+        .map((item) => item.trim().toLowerCase())
+        .filter((item) => item !== ''),
+    )
+    .refine((items) => items.every((item) => pattern.test(item)), takes)
+    .default([]);
+}
+
 const text = z.string().optional();
 const secret = z
   .string()
@@ -86,6 +100,14 @@ const environment = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: whole(0, 65_535, 8080),
   ALLOW_ANONYMOUS: trueOrFalse(false),
+  ALLOWED_HOSTS: list(
+    /^(?:\*|\[?[\da-f:.]+\]?|[\w.-]+)$/,
+    'takes names without ports, with commas between them, or * for any',
+  ),
+  ALLOWED_ORIGINS: list(
+    /^https?:\/\/(?:\[[\da-f:.]+\]|[\w.-]+)(?::\d{1,5})?$/,
+    'takes origins such as https://app.example.com, with commas between them',
+  ),
   API_KEYS: z.undefined('is not supported yet: unset it, and keep HOST on a loopback address').optional(),
   DATA_DIR: z.string().default('./data'),
   REDIS_URL: redisUrl,
@@ -145,7 +167,8 @@ export function readConfig(variables: NodeJS.ProcessEnv, dotEnvPath = '.env'): C
   const fromFile = readDotEnv(dotEnvPath);
   const given: Record<string, string> = {};
   for (const name of Object.keys(environment.shape)) {
-    const value = variables[name] || fromFile[name];
+    // What files of other systems leave at the end of a line is no part of it, wherever it came through.
+    const value = variables[name]?.trimEnd() || fromFile[name]?.trimEnd();
     if (value) given[name] = value;
   }
   const parsed = environment.safeParse(given);
@@ -176,19 +199,43 @@ export function openTelemetryVariables(
 ): Record<string, string> {
   const all = [...Object.entries(readDotEnv(dotEnvPath)), ...Object.entries(variables)];
   const given: Record<string, string> = {};
-  for (const [name, value] of all) if (name.startsWith('OTEL_') && value) given[name] = value;
+  for (const [name, value] of all) if (name.startsWith('OTEL_') && value) given[name] = value.trimEnd();
   if (/(?:^|,)\s*service\.name\s*=/.test(given['OTEL_RESOURCE_ATTRIBUTES'] ?? '')) return given;
   return { OTEL_SERVICE_NAME: SERVICE_NAME, ...given };
 }
 
+/** @throws ConfigurationError where it can't be read, or is no text */
 function readDotEnv(path: string): NodeJS.Dict<string> {
   if (!existsSync(path)) return {};
+  let bytes: Buffer;
   try {
-    return parseEnv(readFileSync(path, 'utf8'));
+    bytes = readFileSync(path);
   } catch (error) {
     throw new ConfigurationError([`${path}: can't be read: ${(error as NodeJS.ErrnoException).code}`]);
   }
+  const text = decode(bytes);
+  if (text === undefined) {
+    throw new ConfigurationError([`${path}: is neither UTF-8 nor UTF-16 with a mark; save it as UTF-8`]);
+  }
+  return parseEnv(text.replaceAll(/\r\n?/g, '\n'));
 }
+
+/** The text without its byte order mark; Windows writes UTF-16 with one. Undefined where it is in another encoding. */
+function decode(bytes: Buffer): string | undefined {
+  const encoding = UTF_16.find(([mark]) => bytes.subarray(0, 2).equals(mark))?.[1] ?? 'utf-8';
+  try {
+    const text = new TextDecoder(encoding, { fatal: true }).decode(bytes);
+    // UTF-16 without a mark passes for UTF-8.
+    return text.includes('\0') ? undefined : text;
+  } catch {
+    return undefined;
+  }
+}
+
+const UTF_16 = [
+  [Buffer.of(0xff, 0xfe), 'utf-16le'],
+  [Buffer.of(0xfe, 0xff), 'utf-16be'],
+] as const;
 
 /** A value as it may be shown: no key, no password of a URL, and nothing that looks like a key gone astray. */
 function shown(name: string, value: string): string {
@@ -202,9 +249,4 @@ export function secretsOf(config: Config): Secret[] {
   const secrets = Object.values(config).filter((value) => value instanceof Secret);
   const { password } = config.REDIS_URL ? parseRedisUrl(config.REDIS_URL.reveal()) : {};
   return password === undefined ? secrets : [...secrets, new Secret(password)];
-}
-
-function isLoopback(host: string): boolean {
-  if (host === 'localhost' || host === '::1') return true;
-  return isIP(host) === 4 && host.startsWith('127.');
 }

@@ -1,6 +1,6 @@
-import type { MessageEvent } from '../conversation/log/events.ts';
 import type { LogEntry } from '../conversation/log/log.ts';
 import type { AttemptUnderWay } from '../conversation/stream/frames.ts';
+import { readEvent } from '../protocol/read-event.ts';
 import type { LocalLive } from './local.ts';
 import type { Delta, LiveMessage } from './messages.ts';
 
@@ -40,8 +40,9 @@ export class Mirror {
     const attempt = this.#local.underWay(this.#id);
     if (attempt === undefined) return;
     const entry = entries.find(({ seq }) => seq === attempt.afterSeq + 1);
-    if (entry?.type !== 'message') return;
-    const { content, metadata } = (JSON.parse(entry.json) as MessageEvent).message;
+    const event = entry && readEvent(entry.json);
+    if (event?.type !== 'message') return;
+    const { content, metadata } = event.message;
     if (metadata.attempt === attempt.id && content.startsWith(attempt.text))
       this.#say(attempt, content.slice(attempt.text.length));
   }

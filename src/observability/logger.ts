@@ -46,32 +46,6 @@ export function createLogger(
   );
 }
 
-/**
- * Standard output, written in blocks: at most every 100 ms, at once when 8 KiB have gathered, and when
- * `flush` is called at the end. Lines are JSON, in a terminal text for people. A flush is fulfilled when all lines
- * are written in their order, or nobody can be told any more; where somebody takes none, it is never.
- */
-export async function standardOutput(
-  isTerminal: boolean = process.stdout.isTTY,
-): Promise<LineSink & { flush: () => Promise<void> }> {
-  const destination = pino.destination({ dest: 1, sync: false, minLength: 8192, periodicFlush: 100 });
-  const shown = isTerminal ? await prettifier() : (line: string) => line;
-  return {
-    write: (line) => void destination.write(shown(line)),
-    async flush() {
-      const block = (): Promise<void> =>
-        new Promise((resolve) => {
-          destination.once('drain', resolve).once('error', () => resolve());
-          destination.flush();
-        });
-      // Behind the one that is being written, which `flushSync` would overtake; where the reader has gone, that would
-      // try for ever.
-      await block();
-      await block();
-    },
-  };
-}
-
 /** A function that makes text for people of a line. Loaded only where there are any. */
 export async function prettifier(): Promise<(line: string) => string> {
   const { prettyFactory } = await import('pino-pretty');

@@ -258,6 +258,18 @@ export const METRICS = {
     labels: ['level'],
     help: 'Lines written to the log, by level.',
   },
+  logWriteErrors: {
+    name: 'ai_log_write_errors_total',
+    type: 'counter',
+    labels: [],
+    help: 'Writes of log lines to standard output that failed; each is tried again.',
+  },
+  logLinesLost: {
+    name: 'ai_log_lines_lost_total',
+    type: 'counter',
+    labels: [],
+    help: 'Log lines that were lost, as standard output took none of those before them.',
+  },
   build: {
     name: 'ai_build_info',
     type: 'gauge',

@@ -1,12 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Happening } from '../conversation/happenings.ts';
-import type { LoopKind, TerminationReason } from '../conversation/log/events.ts';
 import type { CircuitState } from '../conversation/turn/lane.ts';
+import { terminationReason } from '../protocol/ending.ts';
+import { loopKind } from '../protocol/events.ts';
 import { NO_ROUTE } from './metric-names.ts';
 import { callMeters, type TraceIdOf } from './metrics-calls.ts';
 import { modelLabels } from './metrics-models.ts';
 import { MetricRegistry, OPENMETRICS_TEXT, PROMETHEUS_TEXT } from './metrics-registry.ts';
 import { type StreamTallies, streamTallies } from './metrics-streams.ts';
+import type { LogLosses } from './standard-output.ts';
 
 /** How busy the lane to a model is. */
 export interface LaneLoad {
@@ -32,6 +34,7 @@ export interface MetricSources {
   sqliteBytes?: (() => { database: number; wal: number }) | undefined;
   /** Of all instances. */
   jobs?: (() => Promise<{ waiting: number; active: number; delayed: number }>) | undefined;
+  logLosses: Readonly<LogLosses>;
   traceIdOf?: TraceIdOf | undefined;
 }
 
@@ -67,22 +70,6 @@ const READ_WITHIN_MS = 500;
 
 const CIRCUIT_VALUES: Record<CircuitState, number> = { closed: 0, half_open: 1, open: 2 };
 
-/** Series that are there from the start, so that the first of them is an increase, too. */
-const REASONS: Record<TerminationReason, 0> = {
-  max_turns: 0,
-  phrase: 0,
-  repetition: 0,
-  timeout: 0,
-  token_budget: 0,
-  cost_budget: 0,
-  circuit_open: 0,
-  provider_error: 0,
-  configuration_error: 0,
-  guard_blocked: 0,
-  user: 0,
-};
-const LOOPS: Record<LoopKind, 0> = { near_duplicates: 0, alternation: 0, gratitude: 0 };
-
 export function createMetrics(sources: MetricSources): Metrics {
   const registry = new MetricRegistry();
   const labelsOf = modelLabels(sources.knownModels);
@@ -91,9 +78,10 @@ export function createMetrics(sources: MetricSources): Metrics {
 
   const countCalls = callMeters(registry, labelsOf, sources.traceIdOf);
   const ended = registry.counter('conversationsEnded');
-  for (const reason of Object.keys(REASONS)) ended.inc({ reason }, 0);
+  // Series that are there from the start, so that the first of them is an increase, too.
+  for (const reason of terminationReason.options) ended.inc({ reason }, 0);
   const nudges = registry.counter('nudges');
-  for (const kind of Object.keys(LOOPS)) nudges.inc({ kind }, 0);
+  for (const kind of loopKind.options) nudges.inc({ kind }, 0);
   const resumed = registry.counter('conversationsResumed');
   const queueWait = registry.histogram('queueWaitSeconds');
   const fallbacks = registry.counter('fallbacks');
@@ -115,6 +103,15 @@ export function createMetrics(sources: MetricSources): Metrics {
   registry.counter('logLines', (counter) => {
     counter.reset();
     for (const [level, count] of Object.entries(lines)) counter.inc({ level }, count);
+  });
+  const { logLosses } = sources;
+  registry.counter('logWriteErrors', (counter) => {
+    counter.reset();
+    counter.inc(logLosses.failedWrites);
+  });
+  registry.counter('logLinesLost', (counter) => {
+    counter.reset();
+    counter.inc(logLosses.lostLines);
   });
 
   return {

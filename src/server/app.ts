@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { AppError } from '../errors.ts';
+import { guardAddresses, refusalOf } from './addresses.ts';
 import { registerBodyParser } from './body.ts';
 import { Connections } from './connections.ts';
-import { registerDocs } from './docs.ts';
+import { describeRoutes, registerDocs } from './docs.ts';
 import type { ServerParts } from './parts.ts';
 import { registerProblems, sendProblem } from './problem.ts';
 import { registerConversations } from './routes/conversations.ts';
-import { registerOperations } from './routes/operations.ts';
+import { registerHealth, registerOperations } from './routes/operations.ts';
 import { registerStreams } from './routes/streams.ts';
 import { registerTranscripts } from './routes/transcripts.ts';
 import { asksForWebSocket } from './upgrade.ts';
@@ -39,7 +40,7 @@ export async function buildApp(parts: ServerParts): Promise<FastifyInstance> {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   registerBodyParser(app);
-  registerProblems(app);
+  registerProblems(app, (request) => refusalOf(request, parts.addresses));
 
   let draining = false;
   // Both hooks are of every request and wait for nothing, so they call back instead of making promises.
@@ -71,10 +72,16 @@ export async function buildApp(parts: ServerParts): Promise<FastifyInstance> {
     }, GOODBYE_MS).unref();
   });
 
-  await registerDocs(app);
-  registerConversations(app, parts);
-  registerTranscripts(app, parts);
-  await registerStreams(app, parts, connections, () => draining);
-  registerOperations(app, parts, () => draining);
+  await describeRoutes(app);
+  // Who asks how the server is need not know its name.
+  registerHealth(app, parts, () => draining);
+  await app.register(async (scope) => {
+    await guardAddresses(scope, parts.addresses);
+    await registerDocs(scope);
+    registerConversations(scope, parts);
+    registerTranscripts(scope, parts);
+    await registerStreams(scope, parts, connections, () => draining);
+    registerOperations(scope, parts);
+  });
   return app;
 }

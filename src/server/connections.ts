@@ -4,8 +4,9 @@ import { setImmediate as nextRound } from 'node:timers/promises';
 import type { WebSocket } from 'ws';
 import type { Frame } from '../conversation/stream/frames.ts';
 import { MAX_BACKLOG_BYTES, type StreamEnd, type StreamSink } from '../conversation/stream/stream.ts';
-import { CLOSE } from '../errors.ts';
 import type { StreamTally } from '../observability/metrics-streams.ts';
+import { CLOSE } from '../protocol/close.ts';
+import type { StreamRewritten } from '../protocol/frames.ts';
 
 /** One reader's connection, whichever the transport. */
 export interface Connection extends StreamSink {
@@ -131,7 +132,11 @@ export function webSocketConnection(socket: WebSocket, wire: Writable, tally: St
 }
 
 /** Server-Sent Events: https://html.spec.whatwg.org/multipage/server-sent-events.html */
-export function eventStreamConnection(response: Writable, tally: StreamTally): Connection {
+export function eventStreamConnection(
+  response: Writable,
+  conversationId: string,
+  tally: StreamTally,
+): Connection {
   let missed = 0;
   return {
     send(frame) {
@@ -145,7 +150,12 @@ export function eventStreamConnection(response: Writable, tally: StreamTally): C
     together: (sending) => together(response, sending),
     backlog: () => response.writableLength,
     drained: (signal) => drained(response, signal),
-    end: () => void response.end(),
+    end(why) {
+      const last: StreamRewritten = { type: 'stream.rewritten', conversationId };
+      // Without an id, so that an EventSource doesn't take it for a place to go on from.
+      if (why === 'rewritten') response.write(`event: ${last.type}\ndata: ${JSON.stringify(last)}\n\n`);
+      response.end();
+    },
     beat() {
       if (!response.writableEnded) response.write(': still here\n\n');
       else if (missed++ >= MISSED_BEATS) response.destroy();

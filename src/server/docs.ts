@@ -10,8 +10,8 @@ const DESCRIPTION = `AI agents that talk to each other, turn after turn, until a
 Press **Try it out** on *Start a conversation*: with no key configured the embedded pair Eliza and Parry talks.
 Then read its messages, or watch it live.`;
 
-/** OpenAPI 3.1 made from the routes' own schemas, at /openapi.json, and Swagger UI at /docs. */
-export async function registerDocs(app: FastifyInstance): Promise<void> {
+/** Notes the routes that are registered behind it, in whichever scope, for an OpenAPI 3.1 document of their schemas. */
+export async function describeRoutes(app: FastifyInstance): Promise<void> {
   const optionalBodies = new Set<string>();
   await app.register(swagger, {
     openapi: {
@@ -30,6 +30,10 @@ export async function registerDocs(app: FastifyInstance): Promise<void> {
     },
     transformObject: (document) => tidy(jsonSchemaTransformObject(document), optionalBodies),
   });
+}
+
+/** The document at /openapi.json, and Swagger UI at /docs. */
+export async function registerDocs(app: FastifyInstance): Promise<void> {
   await app.register(swaggerUi, {
     routePrefix: '/docs',
     uiConfig: { tryItOutEnabled: true, displayRequestDuration: true },
@@ -66,12 +70,19 @@ function tidy(generated: object, optionalBodies: ReadonlySet<string>): object {
       }
     }
   }
-  const paths = JSON.stringify(document.paths);
-  const schemas = Object.entries(document.components.schemas);
+  const { schemas } = document.components;
+  const used = new Set(namesIn(document.paths));
+  // A set goes on to what is added to it meanwhile.
+  for (const name of used) for (const next of namesIn(schemas[name] ?? {})) used.add(next);
   document.components.schemas = Object.fromEntries(
-    schemas.filter(([name]) => paths.includes(`"${REFERENCE}${name}"`)),
+    Object.entries(schemas).filter(([name]) => used.has(name)),
   );
   return document;
+}
+
+/** The schemas that a part of the document refers to. */
+function namesIn(part: object): string[] {
+  return [...JSON.stringify(part).matchAll(/"#\/components\/schemas\/(\w+)"/g)].map(([, name = '']) => name);
 }
 
 /** That a whole number lies within what JavaScript can count is no news to a reader. */

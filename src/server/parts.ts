@@ -9,17 +9,21 @@ import type { CircuitState } from '../conversation/turn/lane.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Runner } from '../runner/runner.ts';
+import type { AddressPolicy } from '../security/addresses.ts';
 
 /** What the server is built from. */
 export interface ServerParts {
   queue: ConversationQueue;
   catalog: ConversationCatalog;
   live: LiveFeed;
+  /** Whether the log may lose what it acknowledged last, as a Redis may that syncs less than always. */
+  logIsLossy: boolean;
   runner: Runner;
   roster: readonly RosterEntry[];
   /** The worst of a provider's models. */
   circuitOf: (provider: string) => CircuitState;
   defaults: SettingsDefaults;
+  addresses: AddressPolicy;
   /** Code points. */
   maxMessageLength: number;
   nextSpeaker: TurnPolicy;

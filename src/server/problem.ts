@@ -1,22 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { z } from 'zod';
-import { AppError, ERRORS, type ErrorCode } from '../errors.ts';
+import { AppError } from '../errors.ts';
+import { ERRORS, type ErrorCode, type Problem } from '../protocol/problem.ts';
 import { asksForWebSocket } from './upgrade.ts';
-
-/** RFC 9457, https://www.rfc-editor.org/rfc/rfc9457: what every failed request is answered with. */
-export const problem = z
-  .object({
-    type: z.string(),
-    title: z.string(),
-    status: z.number().int(),
-    detail: z.string(),
-    instance: z.string(),
-    code: z.enum(Object.keys(ERRORS) as [ErrorCode, ...ErrorCode[]]),
-    errors: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
-  })
-  .meta({ id: 'Problem', description: 'What went wrong, and where.' });
-
-export type Problem = z.infer<typeof problem>;
 
 /** What Fastify and its plugins refuse themselves, by the status they would have answered with. */
 const CODE_BY_STATUS: Record<number, ErrorCode> = {
@@ -29,12 +14,19 @@ const CODE_BY_STATUS: Record<number, ErrorCode> = {
 /** Of the documentation's files and of paths that are too long or not text: there is no such thing here. */
 const NOTHING_THERE: ReadonlySet<number> = new Set([403, 404, 414, 416]);
 
-/** Every failure, also of the router and of the body's parser, leaves as a problem. */
-export function registerProblems(app: FastifyInstance): void {
+/**
+ * Every failure, also of the router and of the body's parser, leaves as a problem.
+ *
+ * @param refusalOf what the scopes of the routes would have said before; those of no route aren't in any
+ */
+export function registerProblems(
+  app: FastifyInstance,
+  refusalOf: (request: FastifyRequest) => AppError | undefined,
+): void {
   app.setErrorHandler((error: FastifyError | AppError, request, reply) => sendProblem(error, request, reply));
   app.setNotFoundHandler((request, reply) =>
     sendProblem(
-      new AppError('not_found', `There is no ${request.method} ${pathOf(request)}`),
+      refusalOf(request) ?? new AppError('not_found', `There is no ${request.method} ${pathOf(request)}`),
       request,
       reply,
     ),

@@ -3,7 +3,6 @@ import {
   type Ending,
   type Message,
   openingEvents,
-  parseEvent,
   type TerminatedEvent,
   terminationEvent,
 } from '../conversation/log/events.ts';
@@ -26,6 +25,7 @@ import {
 import { type ConversationState, fold } from '../conversation/log/state.ts';
 import type { LiveAnnouncer } from '../conversation/stream/live.ts';
 import { AppError } from '../errors.ts';
+import { readEvent } from '../protocol/read-event.ts';
 import { includes, matches } from './matching.ts';
 
 interface Kept {
@@ -187,7 +187,7 @@ export class MemoryStorage implements ConversationQueue, ConversationCatalog {
 }
 
 function eventsOf({ entries }: Kept): ConversationEvent[] {
-  return entries.map(({ json }) => parseEvent(json));
+  return entries.map(({ json }) => readEvent(json));
 }
 
 function stateOf(kept: Kept): ConversationState {

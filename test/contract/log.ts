@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { nudgeEvent, parseEvent, replyEvent } from '../../src/conversation/log/events.ts';
+import { nudgeEvent, replyEvent } from '../../src/conversation/log/events.ts';
 import type { ContextMessage } from '../../src/conversation/log/log.ts';
+import { readEvent } from '../../src/protocol/read-event.ts';
 import {
   Announced,
   conversation,
@@ -48,7 +49,7 @@ function describeAppending(open: OpenStorage): void {
       { seq: 1, type: 'conversation.created' },
       { seq: 2, type: 'message' },
     ]);
-    expect(log.map(({ json }) => parseEvent(json))).toMatchObject([
+    expect(log.map(({ json }) => readEvent(json))).toMatchObject([
       { seq: 1, settings: settings() },
       { seq: 2, message: { seq: 2, turn: 0, sender: 'Moderator', role: 'moderator', metadata: {} } },
     ]);
@@ -57,7 +58,7 @@ function describeAppending(open: OpenStorage): void {
   it('appends a nudge with the message that calls for it, and goes on', async () => {
     const nudge = nudgeEvent(4, later(4000), { kind: 'gratitude', content: 'Say something new.' });
     expect(await storage.addMessage(id, 2, [reply(3), nudge])).toBe('appended');
-    expect((await storage.readOn(id, 3, 10)).map(({ json }) => parseEvent(json))).toEqual([nudge]);
+    expect((await storage.readOn(id, 3, 10)).map(({ json }) => readEvent(json))).toEqual([nudge]);
     expect(await storage.get(id)).toMatchObject({ status: 'running', turns: 1, lastSeq: 4 });
     expect(await storage.unfinished()).toEqual([id]);
     expect(await storage.getContext(id, 10)).toHaveLength(2);
@@ -130,7 +131,7 @@ function describeAppending(open: OpenStorage): void {
     expect(outcomes.sort()).toEqual(['appended', 'terminated']);
     const log = await readLog(storage, id);
     expect(log).toHaveLength(4);
-    expect(parseEvent(log[3]?.json ?? '')).toMatchObject({ seq: 4, type: 'conversation.terminated' });
+    expect(readEvent(log[3]?.json ?? '')).toMatchObject({ seq: 4, type: 'conversation.terminated' });
   });
 
   it('3.4: appends nothing behind the end', async () => {

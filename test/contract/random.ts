@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseEvent } from '../../src/conversation/log/events.ts';
 import type { ConversationFilter, ConversationRecord, Page } from '../../src/conversation/log/log.ts';
+import { readEvent } from '../../src/protocol/read-event.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import {
   Announced,
@@ -197,7 +197,7 @@ async function observe(storage: Storage, ids: readonly string[], query: Query): 
     lastSender: await storage.getLastSender(id),
     terminated: await storage.isTerminated(id),
     log: (await storage.readOn(id, afterSeq, limit + 1)).map(({ seq, type, json }) => {
-      const event = parseEvent(json);
+      const event = readEvent(json);
       return { seq, type, event: type === 'conversation.terminated' ? { ...event, at: '' } : event };
     }),
     messages: await storage.messages(id, { sender, q: word }, { limit, afterSeq }),

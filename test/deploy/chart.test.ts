@@ -122,8 +122,16 @@ it.each(['redis-url', 'sqlite', 'anonymous', 'gateway', 'production'])(
   'who installs %s is told how to go on',
   async (name) => {
     const values = new URL(`values/${name}.yaml`, import.meta.url).pathname;
-    const given = ['--namespace', NAMESPACE, '--dry-run=client', '--values', values];
-    const { output } = await helm('install', RELEASE, CHART, ...given);
+    const { output } = await helm(
+      'install',
+      RELEASE,
+      CHART,
+      '--namespace',
+      NAMESPACE,
+      '--dry-run=client',
+      '--values',
+      values,
+    );
     const notes = output.slice(output.indexOf('NOTES:'));
     expect(notes.length).toBeGreaterThan(100);
     await expect(notes).toMatchFileSnapshot(`golden/notes/${name}.txt`);

@@ -11,7 +11,7 @@ import { type RedisServer, startSentinel } from '../fixtures/redis.ts';
 import { watchReturning } from '../fixtures/returning.ts';
 import { failToStart, type ServerProcess } from '../fixtures/server.ts';
 import { readLog, startTalk, turnsOf } from '../fixtures/talks.ts';
-import { Refused, TRANSPORTS, type Watcher, watchSocket } from '../fixtures/watcher.ts';
+import { Refused, saysRewritten, TRANSPORTS, type Watcher, watchSocket } from '../fixtures/watcher.ts';
 
 const CONVERSATIONS = 20;
 const TURNS = 8;
@@ -180,6 +180,7 @@ function recordWritten({ written }: RedisServer): { writtenAt: (time: number) =>
 /** An event as it came to a client, and when. */
 interface Acknowledged {
   event: ConversationEvent;
+  cursor: string;
   at: number;
 }
 
@@ -195,7 +196,7 @@ async function watchAnew(url: string, id: string) {
     const watcher = await watchPatiently(url, id, (frame) => {
       follower.take(frame);
       const event = follower.events.at(-1);
-      if ('seq' in frame && event) acknowledged.push({ event, at: performance.now() });
+      if ('seq' in frame && event) acknowledged.push({ event, cursor: frame.cursor, at: performance.now() });
     });
     codes.push(await watcher.closed);
     if (follower.ended) return { id, events: follower.events, acknowledged, codes };
@@ -243,13 +244,16 @@ it('3, 4: Redis loses its last second under `everysec`: nothing older is gone, n
   await redis.restart();
 
   const lost: number[] = [];
+  const gone: { id: string; cursor: string }[] = [];
   const cut: unknown[] = [];
   for (const { id, events, acknowledged, codes } of await watching) {
     const log = await readLog(second.url, id);
     expect(events).toEqual(log);
     expectWhole(log);
-    for (const { event, at } of acknowledged.filter(({ at }) => at < killedAt)) {
-      if (!isDeepStrictEqual(log[event.seq - 1], event)) lost.push(killedAt - at);
+    for (const { event, cursor, at } of acknowledged.filter(({ at }) => at < killedAt)) {
+      if (isDeepStrictEqual(log[event.seq - 1], event)) continue;
+      lost.push(killedAt - at);
+      gone.push({ id, cursor });
     }
     expect(codes.pop()).toBe(1000);
     cut.push(...codes);
@@ -261,6 +265,12 @@ it('3, 4: Redis loses its last second under `everysec`: nothing older is gone, n
   expect(lost).not.toEqual([]);
   // A stream that had told what is gone says so.
   expect(cut).toContain(4410);
+  // Later, too, whoever comes back with what is gone is told, on any instance and over both transports.
+  for (const [index, { id, cursor }] of gone.entries()) {
+    const { watch } = TRANSPORTS[index % 2] ?? TRANSPORTS[0];
+    const watcher = await watch(instances[(index >> 1) % 2]?.url ?? '', id, { after: cursor });
+    expect([cursor, await saysRewritten(watcher)]).toEqual([cursor, true]);
+  }
   expect(oldest).toBeLessThan(UNSYNCED_MS + HELD_BACK_MS);
   expectWell(instances);
 }, 120_000);

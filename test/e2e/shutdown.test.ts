@@ -115,8 +115,8 @@ it('6: SIGTERM, although clients are stuck in every way', async () => {
   for (const beginning of [
     '',
     'GET /livez HTT',
-    'POST /conversations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"to',
-    `GET /conversations/${id}/stream HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n`,
+    'POST /conversations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{"to',
+    `GET /conversations/${id}/stream HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n`,
   ]) {
     const socket = connect(server.port, '127.0.0.1');
     onTestFinished(() => void socket.destroy());

@@ -3,8 +3,7 @@ import { type IncomingMessage, request as startRequest } from 'node:http';
 import { connect } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { ERRORS, type ErrorCode } from '../../src/errors.ts';
-import { problem } from '../../src/server/problem.ts';
+import { ERRORS, type ErrorCode, problem } from '../../src/protocol/problem.ts';
 import { AGENTS, type BadBody, FORMS, LIMITS, METADATA, TOPICS } from '../fixtures/bad-requests/bodies.ts';
 import {
   type BadRequest,
@@ -102,11 +101,11 @@ describe('2.5: what is wrong is refused and named', () => {
   it('also what the HTTP parser refuses, in its own words', () =>
     nonsense(async ({ port }) => {
       for (const bytes of [
-        'GET /livez HTTP/1.1\r\nhost: a\r\nidempotency-key: a\u0001b\r\n\r\n',
+        'GET /livez HTTP/1.1\r\nhost: localhost\r\nidempotency-key: a\u0001b\r\n\r\n',
         'hello\r\n\r\n',
-        'FOO /livez HTTP/1.1\r\nhost: a\r\n\r\n',
-        'POST /conversations HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n',
-        `GET /livez HTTP/1.1\r\nhost: a\r\nx: ${'a'.repeat(40_000)}\r\n\r\n`,
+        'FOO /livez HTTP/1.1\r\nhost: localhost\r\n\r\n',
+        'POST /conversations HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n',
+        `GET /livez HTTP/1.1\r\nhost: localhost\r\nx: ${'a'.repeat(40_000)}\r\n\r\n`,
       ]) {
         const socket = connect(port, '127.0.0.1');
         socket.end(bytes);
@@ -192,7 +191,7 @@ describe('2.5: a body above 1 MiB gets its answer, not a reset', () => {
       const socket = connect(port, '127.0.0.1');
       const type = 'content-type: application/json\r\nexpect: 100-continue';
       socket.write(
-        `POST /conversations HTTP/1.1\r\nhost: a\r\n${type}\r\ncontent-length: 99\r\n\r\n{"topic"`,
+        `POST /conversations HTTP/1.1\r\nhost: localhost\r\n${type}\r\ncontent-length: 99\r\n\r\n{"topic"`,
       );
       const [line] = (await once(socket, 'data')) as [Buffer];
       expect(line.toString()).toMatch(/^HTTP\/1\.1 100 /);

@@ -116,10 +116,21 @@ it('6: the instances are alike, share the Redis, and their environment is what t
       read_only: true,
       stop_grace_period: '10s',
     });
-    const { REDIS_URL, ...others } = environment;
+    // Where `.env` has nothing more.
+    const { REDIS_URL, ...others } = Object.fromEntries(
+      Object.entries(environment).map(([variable, value]) => [
+        variable,
+        value.replace('${ALLOWED_HOSTS:-}', ''),
+      ]),
+    );
     expect(REDIS_URL).toBe('redis://redis:6379');
     expect(Object.keys(others).filter((name) => !known.has(name) && !OTHERS.test(name))).toEqual([]);
-    expect(readConfig(others, '/nonexistent/.env')).toMatchObject({ HOST: '0.0.0.0', PORT: 8080 });
+    expect(readConfig(others, '/nonexistent/.env')).toMatchObject({
+      HOST: '0.0.0.0',
+      PORT: 8080,
+      // 8.1: the names by which they are asked.
+      ALLOWED_HOSTS: INSTANCES,
+    });
     const [app] = INSTANCES.map((instance) => compose.services[instance]);
     expect(environment).toEqual(app?.environment);
   }
@@ -132,6 +143,7 @@ it('what the others ask of the instances is where they are', () => {
     scrape_configs: {
       static_configs: { targets: string[] }[];
       dns_sd_configs?: { names: string[]; port: number }[];
+      relabel_configs?: { source_labels: string[]; replacement: string; target_label: string }[];
     }[];
   };
   const [job] = jobs;
@@ -140,6 +152,10 @@ it('what the others ask of the instances is where they are', () => {
     ...(job?.dns_sd_configs?.flatMap(({ names, port }) => names.map((name) => `${name}:${port}`)) ?? []),
   ];
   expect(scraped).toEqual(INSTANCES.map((name) => `${name}:8080`));
+  // 8.1: by the name, which the instance knows, also where the address was looked up.
+  expect(job?.relabel_configs).toMatchObject([
+    { source_labels: ['__meta_dns_name'], replacement: '$1:8080', target_label: '__address__' },
+  ]);
 });
 
 it('Prometheus takes its configuration, with the rules that are there', () => {

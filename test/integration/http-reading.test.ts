@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
-import type { ConversationView } from '../../src/server/conversation-view.ts';
-import { conversationList } from '../../src/server/routes/conversations.ts';
-import { eventList, messageList, timeline } from '../../src/server/routes/transcripts.ts';
+import type { Conversation } from '../../src/protocol/conversation.ts';
+import { conversationList, eventList, messageList, timeline } from '../../src/protocol/lists.ts';
 import { create, ended, keeping, TIME } from '../fixtures/conversation-routes.ts';
 import { call } from '../fixtures/http.ts';
 import { startServer } from '../fixtures/server.ts';
@@ -14,7 +13,7 @@ describe('2: reading', () => {
     const { url } = await startServer({ ANTHROPIC_API_KEY: 'k', ANTHROPIC_BASE_URL: vendor.baseUrl });
     const embedded = [{ provider: 'embedded' }, { provider: 'embedded' }];
     const topics = ['Straße nach 北京', '100% "sure"', 'snake_case', "it's Übung", 'nothing'];
-    const made: ConversationView[] = [];
+    const made: Conversation[] = [];
     for (const topic of topics) {
       made.push((await create(url, { topic, agents: embedded, maxTurns: 1 })).made);
     }

@@ -4,16 +4,16 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { text as readText } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { type ConversationView, conversation } from '../../src/server/conversation-view.ts';
-import { problem } from '../../src/server/problem.ts';
-import { conversationList } from '../../src/server/routes/conversations.ts';
-import { health, providerList } from '../../src/server/routes/operations.ts';
+import { type Conversation, conversation } from '../../src/protocol/conversation.ts';
+import { conversationList, providerList } from '../../src/protocol/lists.ts';
+import { health } from '../../src/protocol/operations.ts';
+import { problem } from '../../src/protocol/problem.ts';
 import { create, ended, get, keeping, TIME, terminate } from '../fixtures/conversation-routes.ts';
 import { call } from '../fixtures/http.ts';
 import { startServer, temporaryFolder } from '../fixtures/server.ts';
 import { hang, startVendor } from '../fixtures/vendors.ts';
 
-const models = ({ agents }: ConversationView) =>
+const models = ({ agents }: Conversation) =>
   agents.map(({ name, provider, model }) => `${name}: ${provider}/${model}`);
 
 describe('2.1: POST /conversations', () => {
@@ -276,7 +276,7 @@ describe('2, 7: operations', () => {
     const server = await startServer();
     const requests = ['/readyz', '/conversations'].map((path) => {
       const socket = connect(server.port, '127.0.0.1');
-      socket.write(`GET ${path} HTTP/1.1\r\nhost: a\r\n`);
+      socket.write(`GET ${path} HTTP/1.1\r\nhost: localhost\r\n`);
       return socket;
     });
     await Promise.all(requests.map((socket) => once(socket, 'connect')));

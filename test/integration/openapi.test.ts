@@ -69,7 +69,15 @@ describe('2: openapi.json', () => {
 
   it('names its schemas, and what problems come in', () => {
     expect(Object.keys(document.components.schemas)).toEqual(
-      expect.arrayContaining(['Conversation', 'CreateConversationInput', 'Problem']),
+      expect.arrayContaining([
+        'Conversation',
+        'ConversationSettings',
+        'CreateConversationInput',
+        'Event',
+        'Message',
+        'Problem',
+        'TimelineEntry',
+      ]),
     );
     const typesOfProblems = operations
       .flatMap(({ operation }) => Object.values(operation.responses))

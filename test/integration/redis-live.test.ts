@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { markOfEntry } from '../../src/conversation/log/mark.ts';
+import { formatCursor } from '../../src/conversation/stream/cursor.ts';
 import type { AttemptUnderWay } from '../../src/conversation/stream/frames.ts';
 import { runConversation } from '../../src/conversation/turn/orchestrator.ts';
 import { Drain } from '../../src/conversation/turn/run.ts';
@@ -85,6 +87,26 @@ async function observe({ redis }: Instances) {
 }
 
 describe.each(SHARED_REDISES)('on $on, watched on another instance than it runs on', ({ on, startRedis }) => {
+  it('DESIGN 7: cursors inside a turn say which history they are of, on each', async () => {
+    const instances = await Instances.start(startRedis);
+    const [here, there] = [instances.open(), instances.open()];
+    const id = await instances.create();
+    const run = await runOn(here, id);
+    const watching = [new Watching(here, id), new Watching(there, id)];
+    await Promise.all(watching.map((one) => one.had(2)));
+    const [last] = await here.queue.readOn(id, 1, 1);
+    const attempt = { ...attemptAt(1, 'a'), afterMark: last && markOfEntry(last) };
+    here.live.started(id, attempt);
+    here.live.said(id, attempt, 'Text');
+    const late = new Watching(there, id);
+    for (const one of [...watching, late]) {
+      await one.heard('a', 'Text');
+      expect(one.follower.cursor).toBe(formatCursor(id, 2, attempt.afterMark, 'a', 4));
+      await one.leave();
+    }
+    run.stop();
+  });
+
   it('4.1: every frame is the same, as it happens', async () => {
     const instances = await Instances.start(startRedis);
     const [here, there] = [instances.open(), instances.open()];

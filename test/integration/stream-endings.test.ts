@@ -109,7 +109,7 @@ describe.each(TRANSPORTS)('$name', ({ name, watch, ended }) => {
   });
 });
 
-it('4.4: Server-Sent Events at or past the end are answered with 204, so that an EventSource stops', async () => {
+it('4.4: Server-Sent Events at the end of what has ended are answered with 204, so that an EventSource stops', async () => {
   const server = await startServer();
   const { id } = await startTalk(server.url, { maxTurns: 2 });
   const frames = await watchToEnd(watchEvents(server.url, id));
@@ -121,7 +121,8 @@ it('4.4: Server-Sent Events at or past the end are answered with 204, so that an
   };
   expect(await refusal({ after: end })).toBe(204);
   expect(await refusal({ headers: { 'last-event-id': end } })).toBe(204);
-  expect(await refusal({ headers: { 'last-event-id': past } })).toBe(204);
+  // 4.5: past it there has been nothing.
+  expect(await refusal({ headers: { 'last-event-id': past } })).toBe(400);
   expect(await refusal({ headers: { 'last-event-id': end }, after: frames[0]?.cursor })).toBe(204);
   // A WebSocket there is opened and closed again.
   const socket = await watchSocket(server.url, id, { after: end });

@@ -167,7 +167,7 @@ describe('clients that do as they like', () => {
   it('a handshake that is broken off, or wrong, harms nobody', async () => {
     const { server, ended, running } = await prepared();
     const path = `/conversations/${running}/stream`;
-    const upgrade = 'Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n';
+    const upgrade = 'Host: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n';
     const key = 'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
     const whole = `GET ${path} HTTP/1.1\r\n${upgrade}${key}Sec-WebSocket-Version: 13\r\n\r\n`;
     const open = async (bytes: string): Promise<Socket> => {

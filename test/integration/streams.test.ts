@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { StreamFrame } from '../../src/client/types.ts';
+import { streamFrame } from '../../src/protocol/frames.ts';
 import { Follower, follow } from '../fixtures/follower.ts';
 import { startServer, temporaryFolder } from '../fixtures/server.ts';
 import { type SteppedVendor, startSteppedVendor } from '../fixtures/stepped-vendor.ts';
@@ -45,6 +46,7 @@ describe.each(TRANSPORTS)('$name', ({ watch, ended }) => {
     expect(events).toEqual(await readLog(server.url, id));
     expect([...texts.values()]).toEqual(['One.', 'Two.']);
     expect(watcher.frames.every(({ conversationId }) => conversationId === id)).toBe(true);
+    for (const frame of watcher.frames) expect(streamFrame.parse(frame)).toEqual(frame);
     const passing = watcher.frames.find(({ type }) => type === 'turn.started');
     expect(passing).toEqual({
       type: 'turn.started',

@@ -40,6 +40,7 @@ async function play(
     provider: 'claude',
     model: 'm',
     afterSeq: 2,
+    afterMark: undefined,
     text: '',
   };
   live.started(ID, attempt);
@@ -144,7 +145,16 @@ describe('an attempt', () => {
         yield* script;
       },
     };
-    const attempt = { id: 'a', turn: 1, agent: 'Ada', provider: 'p', model: 'm', afterSeq: 2, text: '' };
+    const attempt = {
+      id: 'a',
+      turn: 1,
+      agent: 'Ada',
+      provider: 'p',
+      model: 'm',
+      afterSeq: 2,
+      afterMark: undefined,
+      text: '',
+    };
     const parts = { live: new LocalLive(), createSanitiser, elapsed: () => 0, maxMessageLength: 100 };
     const signal = AbortSignal.abort(new Error('enough'));
     await expect(makeAttempt(parts, ID, attempt, played(stubborn), REQUEST, callOf(signal))).rejects.toThrow(

@@ -21,7 +21,7 @@ function faultsOf(variables: Record<string, string>, dotEnvPath = NO_FILE): read
   return [];
 }
 
-function dotEnv(content: string): string {
+function dotEnv(content: string | Buffer): string {
   const path = join(temporaryFolder(), '.env');
   writeFileSync(path, content);
   return path;
@@ -77,6 +77,25 @@ const WRONG: [name: string, value: string, takes: string][] = [
   ['LOG_LEVEL', 'loud', 'takes one of trace, debug, info, warn, error, fatal, silent'],
   ['LOG_LEVEL', 'INFO', 'takes one of trace, debug, info, warn, error, fatal, silent'],
   ['ALLOW_ANONYMOUS', 'yes', 'takes true or false'],
+  ...['talks.example:8080', 'http://talks.example', 'a b', '*.example', 'ä.example'].map(
+    (value): [string, string, string] => [
+      'ALLOWED_HOSTS',
+      value,
+      'takes names without ports, with commas between them, or * for any',
+    ],
+  ),
+  ...[
+    'app.example',
+    'https://app.example/',
+    'https://app.example/path',
+    '*',
+    'ftp://app.example',
+    'null',
+  ].map((value): [string, string, string] => [
+    'ALLOWED_ORIGINS',
+    value,
+    'takes origins such as https://app.example.com, with commas between them',
+  ]),
 ];
 
 describe('6: a wrong value', () => {
@@ -128,6 +147,9 @@ describe('6: the configuration', () => {
   it('has the defaults of the protocol', () => {
     expect(readConfig({}, NO_FILE)).toMatchObject({
       HOST: '127.0.0.1',
+      ALLOW_ANONYMOUS: false,
+      ALLOWED_HOSTS: [],
+      ALLOWED_ORIGINS: [],
       PORT: 8080,
       DATA_DIR: './data',
       LOG_LEVEL: 'info',
@@ -157,8 +179,21 @@ describe('6: the configuration', () => {
     });
   });
 
+  it('8.1, 8.2: takes lists of names and origins', () => {
+    const lists = {
+      ALLOWED_HOSTS: 'Talks.Example, app_2,10.0.0.7,[2001:db8::7],fe80::1,*,',
+      ALLOWED_ORIGINS: 'https://App.example,http://localhost:3000, http://[::1]:3000',
+    };
+    expect(readConfig(lists, NO_FILE)).toMatchObject({
+      ALLOWED_HOSTS: ['talks.example', 'app_2', '10.0.0.7', '[2001:db8::7]', 'fe80::1', '*'],
+      ALLOWED_ORIGINS: ['https://app.example', 'http://localhost:3000', 'http://[::1]:3000'],
+    });
+  });
+
   it('takes an empty value for an unset one', () => {
     const names = [
+      'ALLOWED_HOSTS',
+      'ALLOWED_ORIGINS',
       ...Object.keys(WHOLE),
       ...Object.keys(DECIMAL),
       ...URLS,
@@ -184,12 +219,47 @@ describe('6: the configuration', () => {
     expect(faultsOf({}, dotEnv('PORT=x'))).toEqual(['PORT: got "x", takes a whole number from 0 to 65535']);
   });
 
+  const LINES = 'LOG_LEVEL=warn\nPORT=9001\nXAI_API_KEY=key-of-grok\nGROK_MODEL="grök"\n';
+  const utf16 = (text: string): Buffer => Buffer.from(text, 'utf16le');
+  it.each([
+    ['UTF-8', Buffer.from(LINES)],
+    ['UTF-8 with a byte order mark', Buffer.from(`\ufeff${LINES}`)],
+    ['UTF-16', utf16(`\ufeff${LINES}`)],
+    ['UTF-16 with the other byte first', utf16(`\ufeff${LINES}`).swap16()],
+    ['lines that end as on Windows', Buffer.from(LINES.replaceAll('\n', '\r\n'))],
+    ['lines that end as on old Macs', Buffer.from(LINES.replaceAll('\n', '\r'))],
+    ['blanks at the end of its lines', Buffer.from(LINES.replaceAll('\n', ' \t \n'))],
+  ])('reads a .env in %s', (_name, content) => {
+    const { LOG_LEVEL, PORT, XAI_API_KEY, GROK_MODEL } = readConfig({}, dotEnv(content));
+    expect({ LOG_LEVEL, PORT, GROK_MODEL }).toEqual({ LOG_LEVEL: 'warn', PORT: 9001, GROK_MODEL: 'grök' });
+    expect(XAI_API_KEY?.reveal()).toBe('key-of-grok');
+  });
+
+  it.each([
+    ['UTF-16 without a mark', utf16(LINES)],
+    ['Latin-1', Buffer.from(LINES, 'latin1')],
+    ['no text', Buffer.from([0, 1, 2, 3])],
+  ])('refuses a .env in %s with one line', (_name, content) => {
+    const path = dotEnv(content);
+    expect(faultsOf({}, path)).toEqual([
+      `${path}: is neither UTF-8 nor UTF-16 with a mark; save it as UTF-8`,
+    ]);
+  });
+
+  it('takes blanks at the end of a variable for no part of it, as Docker reads them from a file', () => {
+    const { PORT, XAI_API_KEY, TEMPERATURE } = readConfig(
+      { PORT: '9001\r', XAI_API_KEY: 'key-of-grok \r\n', TEMPERATURE: ' \r' },
+      NO_FILE,
+    );
+    expect([PORT, XAI_API_KEY?.reveal(), TEMPERATURE]).toEqual([9001, 'key-of-grok', 0.7]);
+  });
+
   it('says so where .env can’t be read', () => {
     const folder = temporaryFolder();
     expect(faultsOf({}, folder)).toEqual([`${folder}: can't be read: EISDIR`]);
   });
 
-  it('opens no door to strangers unless it is told to', () => {
+  it('8.1: opens no door to strangers unless it is told to', () => {
     for (const HOST of ['127.0.0.1', '127.1.2.3', 'localhost', '::1']) {
       expect(readConfig({ HOST }, NO_FILE).HOST).toBe(HOST);
     }

@@ -47,7 +47,7 @@ it('4.4: an event stream gets a comment every 30 s', async () => {
   const response = new PassThrough();
   let text = '';
   response.on('data', (bytes: Buffer) => (text += bytes.toString()));
-  connections.add(eventStreamConnection(response, newStreamTally()));
+  connections.add(eventStreamConnection(response, 'a', newStreamTally()));
   vi.advanceTimersByTime(60_000);
   vi.useRealTimers();
   await vi.waitFor(() => expect(text).toMatch(/^(: [^\n]*\n\n){2}$/));
@@ -56,7 +56,7 @@ it('4.4: an event stream gets a comment every 30 s', async () => {
 it('4.4: a reader whose stream was ended and who does not take the rest is dropped', () => {
   const connections = new Connections();
   const response = new PassThrough();
-  const connection = eventStreamConnection(response, newStreamTally());
+  const connection = eventStreamConnection(response, 'a', newStreamTally());
   connections.add(connection);
   connection.end('too_slow');
   connection.send(eventFrame(CONVERSATION, { seq: 1, type: 'message', json: '{}' }));

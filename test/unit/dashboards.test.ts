@@ -28,6 +28,7 @@ function seriesOf(expr: string): string[] {
 /** All names that a scrape may have. */
 async function scrapedNames(): Promise<Set<string>> {
   const metrics = createMetrics({
+    logLosses: { failedWrites: 0, lostLines: 0 },
     build: { version: '', node: '' },
     knownModels: [],
     activeConversations: () => 0,

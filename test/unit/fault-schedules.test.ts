@@ -1,6 +1,5 @@
 import * as fc from 'fast-check';
 import { expect, it, vi } from 'vitest';
-import { parseEvent } from '../../src/conversation/log/events.ts';
 import { fold } from '../../src/conversation/log/state.ts';
 import { runConversation } from '../../src/conversation/turn/orchestrator.ts';
 import {
@@ -13,6 +12,7 @@ import { Drain } from '../../src/conversation/turn/run.ts';
 import { LocalLive } from '../../src/live/local.ts';
 import { createLanes } from '../../src/protection/lanes.ts';
 import { DEFAULT_LANE_SETTINGS } from '../../src/protection/settings.ts';
+import { readEvent } from '../../src/protocol/read-event.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { agent, conversation, readLog, settings } from '../fixtures/conversations.ts';
 import { orchestratorParts } from '../fixtures/orchestrator-parts.ts';
@@ -112,7 +112,7 @@ it('DESIGN 1 to 5: whatever vendors do and whenever runs are cut off, the log ke
         await runConversation(parts, made.id, drain);
       }
 
-      const log = (await readLog(storage, made.id)).map(({ json }) => parseEvent(json));
+      const log = (await readLog(storage, made.id)).map(({ json }) => readEvent(json));
       expect(log.map(({ seq }) => seq)).toEqual(log.map((_, index) => index + 1));
       const messages = log.flatMap((event) => (event.type === 'message' ? [event.message] : []));
       expect(messages.map(({ turn }) => turn)).toEqual(messages.map((_, index) => index));

@@ -16,6 +16,7 @@ const SOURCES: MetricSources = {
   activeConversations: () => 7,
   queuedConversations: async () => 3,
   lanes: () => [],
+  logLosses: { failedWrites: 3, lostLines: 5 },
 };
 
 async function exposed(
@@ -62,6 +63,8 @@ describe('7: the metrics', () => {
     'ai_conversations{status="running"} 7',
     'ai_conversations{status="queued"} 3',
     'ai_build_info{version="1.2.3",node="v26.0.0"} 1',
+    'ai_log_write_errors_total 3',
+    'ai_log_lines_lost_total 5',
   ])('count what happens in conversations: %s', async (line) => {
     expect(await exposed(2)).toContain(line);
   });

@@ -2,7 +2,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Happening } from '../../src/conversation/happenings.ts';
-import { parseEvent } from '../../src/conversation/log/events.ts';
 import type { Lane } from '../../src/conversation/turn/lane.ts';
 import { runConversation } from '../../src/conversation/turn/orchestrator.ts';
 import { type GenerateRequest, ProviderError } from '../../src/conversation/turn/provider.ts';
@@ -10,6 +9,7 @@ import { Drain } from '../../src/conversation/turn/run.ts';
 import { AppError } from '../../src/errors.ts';
 import { LocalLive } from '../../src/live/local.ts';
 import { DIRECT_LANE } from '../../src/protection/direct.ts';
+import { readEvent } from '../../src/protocol/read-event.ts';
 import { MemoryStorage } from '../../src/storage/memory.ts';
 import { conversation, ENDED_BY_USER, readLog, reply, START, settings } from '../fixtures/conversations.ts';
 import { orchestratorParts } from '../fixtures/orchestrator-parts.ts';
@@ -49,7 +49,7 @@ async function stage(script: Script = distinct, extra: Parameters<typeof setting
     drain,
     happened: (type: Happening['type']) => happenings.filter((happening) => happening.type === type),
     run: () => runConversation(parts, id, drain),
-    log: async () => (await readLog(storage, id)).map(({ json }) => parseEvent(json)),
+    log: async () => (await readLog(storage, id)).map(({ json }) => readEvent(json)),
     record: () => storage.get(id),
   };
 }
@@ -368,7 +368,7 @@ describe('a conversation that is gone on with', () => {
           await storage.addMessage(whole.id, event.seq - 1, last ? [event, last] : [event]);
         }
         await runConversation(parts, whole.id, drain);
-        const copy = (await readLog(storage, whole.id)).map(({ json }) => parseEvent(json));
+        const copy = (await readLog(storage, whole.id)).map(({ json }) => readEvent(json));
         const told = (events: typeof log) =>
           events.map((event) => (event.type === 'message' ? { ...event.message, metadata: {} } : event));
         expect(told(copy)).toEqual(told(log));

@@ -11,6 +11,15 @@ import { agent, ENDED_BY_USER, ended, reply, START, settings } from '../fixtures
 const NAMES = ['Ada', 'Ben', '__proto__'];
 const opening = openingEvents(settings({ agents: NAMES.map((name) => agent(name)) }), START);
 
+const by = { at: START.toISOString(), by: 'user' } as const;
+const pausedAt = (seq: number): ConversationEvent => ({
+  seq,
+  type: 'conversation.paused',
+  for: 'user',
+  ...by,
+});
+const resumedAt = (seq: number): ConversationEvent => ({ seq, type: 'conversation.resumed', ...by });
+
 const metadata: fc.Arbitrary<MessageMetadata> = fc
   .record(
     {
@@ -43,7 +52,7 @@ const log: fc.Arbitrary<ConversationEvent[]> = fc
     for (const step of steps) {
       const seq = events.length + 1;
       if (typeof step === 'string') {
-        events.push({ seq, type: `conversation.${step}`, at: START.toISOString() });
+        events.push(step === 'paused' ? pausedAt(seq) : resumedAt(seq));
         continue;
       }
       const event = reply(seq, { sender: NAMES[turn % NAMES.length] ?? '', ...step });
@@ -73,10 +82,9 @@ describe('the state of a conversation', () => {
   });
 
   it('follows pauses and the end', () => {
-    const at = START.toISOString();
-    const paused = fold(undefined, [...opening, { seq: 3, type: 'conversation.paused', at }]);
+    const paused = fold(undefined, [...opening, pausedAt(3)]);
     expect(paused?.status).toBe('paused');
-    const resumed = fold(paused, [{ seq: 4, type: 'conversation.resumed', at }]);
+    const resumed = fold(paused, [resumedAt(4)]);
     expect(resumed?.status).toBe('running');
     const over = fold(resumed, [ended(5, ENDED_BY_USER)]);
     expect(over).toMatchObject({ status: 'terminated', lastSeq: 5, ending: ENDED_BY_USER });

@@ -35,6 +35,7 @@ const attemptOf = (id: string, text = ''): AttemptUnderWay => ({
   provider: 'embedded',
   model: 'eliza',
   afterSeq: 2,
+  afterMark: undefined,
   text,
 });
 const started = (id: string): Frame => startedFrame(CONVERSATION, attemptOf(id));

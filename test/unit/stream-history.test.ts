@@ -37,7 +37,7 @@ class Wire extends Writable {
 const socket = (): WebSocket => Object.assign(new EventEmitter(), { OPEN: 1, readyState: 1 }) as never;
 const TRANSPORTS: { name: string; connect: (wire: Wire) => Connection }[] = [
   { name: 'WebSocket', connect: (wire) => webSocketConnection(socket(), wire, newStreamTally()) },
-  { name: 'SSE', connect: (wire) => eventStreamConnection(wire, newStreamTally()) },
+  { name: 'SSE', connect: (wire) => eventStreamConnection(wire, CONVERSATION, newStreamTally()) },
 ];
 
 /** Streams the log from its start; `rounds`: the round of the event loop in which each page was read. */

@@ -1,6 +1,7 @@
+import type { Usage } from '../../protocol/conversation.ts';
 import type { Ending, Message, MessageEvent, NudgedEvent, TerminatedEvent } from './events.ts';
 import type { ConversationSettings } from './settings.ts';
-import { NO_USAGE, type Usage } from './state.ts';
+import { NO_USAGE } from './state.ts';
 
 /** An event as it stands in the log: its own JSON text, so that it can be passed on without being read. */
 export interface LogEntry {

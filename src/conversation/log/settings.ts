@@ -1,86 +1,12 @@
-import { z } from 'zod';
 import { type Fault, invalid } from '../../errors.ts';
+import type { AgentRequest, ConversationRequest } from '../../protocol/creation.ts';
+import type { ConversationSettings, ModelChoice } from '../../protocol/settings.ts';
+
+export type { AgentRequest, ConversationRequest } from '../../protocol/creation.ts';
+export type { AgentSettings, ConversationSettings, ModelChoice } from '../../protocol/settings.ts';
 
 /** Who opens a conversation; no agent may take this name. */
 export const MODERATOR = 'Moderator';
-
-/** A model of a provider. */
-const modelChoice = z.object({ provider: z.string(), model: z.string() });
-
-const agentSettings = z.object({
-  name: z.string(),
-  ...modelChoice.shape,
-  /** Who plays the agent where its own model fails or its circuit is open, in this order. */
-  fallbacks: z.array(modelChoice).optional(),
-  instructions: z.string().optional(),
-  temperature: z.number(),
-  maxOutputTokens: z.number().int(),
-});
-
-export const ON_CIRCUIT_OPEN = ['wait', 'fallback', 'end'] as const;
-
-/** Everything a conversation was started with, defaults filled in. It is kept in the log's first event. */
-export const conversationSettings = z.object({
-  topic: z.string(),
-  agents: z.array(agentSettings),
-  openingMessage: z.string(),
-  maxTurns: z.number().int(),
-  timeoutSeconds: z.number().int(),
-  contextMessages: z.number().int(),
-  /** What an agent does whose circuit is open; by default `fallback` where it has fallbacks, else `wait`. */
-  onCircuitOpen: z.enum(ON_CIRCUIT_OPEN).optional(),
-  termination: z.object({
-    phrases: z.array(z.string()),
-    minTurns: z.number().int(),
-    similarity: z.object({
-      threshold: z.number(),
-      consecutive: z.number().int(),
-      /** False where a loop ends the conversation without a word before. */
-      nudge: z.boolean().optional(),
-    }),
-    maxTotalTokens: z.number().int().optional(),
-    maxCostUsd: z.number().optional(),
-  }),
-  metadata: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
-});
-
-export type ModelChoice = z.infer<typeof modelChoice>;
-export type AgentSettings = z.infer<typeof agentSettings>;
-export type ConversationSettings = z.infer<typeof conversationSettings>;
-
-/** What a request may say about an agent; all but the provider has a default. */
-export interface AgentRequest {
-  provider: string;
-  name?: string | undefined;
-  model?: string | undefined;
-  fallbacks?: { provider: string; model?: string | undefined }[] | undefined;
-  instructions?: string | undefined;
-  temperature?: number | undefined;
-  maxOutputTokens?: number | undefined;
-}
-
-/** A checked request for a conversation, before the defaults. */
-export interface ConversationRequest {
-  topic: string;
-  agents?: AgentRequest[] | undefined;
-  openingMessage?: string | undefined;
-  maxTurns?: number | undefined;
-  timeoutSeconds?: number | undefined;
-  contextMessages?: number | undefined;
-  onCircuitOpen?: (typeof ON_CIRCUIT_OPEN)[number] | undefined;
-  termination?:
-    | {
-        phrases?: string[] | undefined;
-        minTurns?: number | undefined;
-        similarity?:
-          | { threshold?: number | undefined; consecutive?: number | undefined; nudge?: boolean | undefined }
-          | undefined;
-        maxTotalTokens?: number | undefined;
-        maxCostUsd?: number | undefined;
-      }
-    | undefined;
-  metadata?: Record<string, string | number | boolean> | undefined;
-}
 
 /** A provider as the settings see it. */
 export interface RosterEntry {

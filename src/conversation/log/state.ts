@@ -1,14 +1,8 @@
+import type { Usage } from '../../protocol/conversation.ts';
 import { forgive, type LoopState, noLoops, observeReply } from '../policies/loops.ts';
 import type { ConversationEvent, CreatedEvent, Ending, Message, NudgedEvent } from './events.ts';
+import { markOf } from './mark.ts';
 import type { ConversationSettings } from './settings.ts';
-
-/** Tokens and US dollars of all replies; `costUsd` is null as soon as one reply's price is unknown. */
-export interface Usage {
-  inputTokens: number;
-  outputTokens: number;
-  totalTokens: number;
-  costUsd: number | null;
-}
 
 /** What policies and conditions may know of a conversation. It is a fold of the log and nothing else. */
 export interface ConversationState {
@@ -18,6 +12,8 @@ export interface ConversationState {
   /** Of the span that made it. */
   readonly traceparent: string | undefined;
   readonly lastSeq: number;
+  /** Of that event, for cursors. */
+  readonly lastMark: string;
   /** The number of the last turn; 0 after the opening message. */
   readonly turns: number;
   readonly usage: Usage;
@@ -49,13 +45,15 @@ export function addUsage(usage: Usage, { metadata }: Message): Usage {
 }
 
 /** The state after the log's first event. */
-function initialState({ settings, at, seq, traceparent }: CreatedEvent): ConversationState {
+function initialState(event: CreatedEvent): ConversationState {
+  const { settings, at, seq, traceparent } = event;
   return {
     settings,
     status: 'running',
     createdAt: Date.parse(at),
     traceparent,
     lastSeq: seq,
+    lastMark: markOf(event),
     turns: 0,
     usage: NO_USAGE,
     lastMessage: undefined,
@@ -67,7 +65,7 @@ function initialState({ settings, at, seq, traceparent }: CreatedEvent): Convers
 }
 
 /**
- * The state after one more event.
+ * The state after one more event. One of a type that it doesn't know changes nothing but the seq.
  *
  * @throws Error where the event is not the next one: the log is then damaged.
  */
@@ -75,22 +73,24 @@ export function apply(state: ConversationState, event: ConversationEvent): Conve
   if (event.seq !== state.lastSeq + 1) {
     throw new Error(`event ${event.seq} can't follow event ${state.lastSeq}`);
   }
-  const lastSeq = event.seq;
+  const last = { lastSeq: event.seq, lastMark: markOf(event) };
   switch (event.type) {
     case 'message':
-      return { ...state, lastSeq, ...afterMessage(state, event.message) };
+      return { ...state, ...last, ...afterMessage(state, event.message) };
     case 'conversation.paused':
-      return { ...state, lastSeq, status: 'paused' };
+      return { ...state, ...last, status: 'paused' };
     case 'conversation.resumed':
-      return { ...state, lastSeq, status: 'running' };
+      return { ...state, ...last, status: 'running' };
     case 'conversation.nudged': {
       const loops = forgive(state.loops, state.settings.termination.similarity);
-      return { ...state, lastSeq, nudge: event, loops };
+      return { ...state, ...last, nudge: event, loops };
     }
     case 'conversation.terminated':
-      return { ...state, lastSeq, status: 'terminated', ending: event };
+      return { ...state, ...last, status: 'terminated', ending: event };
     case 'conversation.created':
       throw new Error('a log has one beginning');
+    default:
+      return { ...state, ...last };
   }
 }
 

@@ -1,4 +1,5 @@
 import type { LogEntry } from '../log/log.ts';
+import { markOfEntry } from '../log/mark.ts';
 import { formatCursor, NO_MORE } from './cursor.ts';
 
 /** One try at a turn while it is being made. */
@@ -10,6 +11,8 @@ export interface AttemptUnderWay {
   readonly model: string;
   /** The last seq of the log when it began. */
   readonly afterSeq: number;
+  /** Of that event; undefined from an instance of a release that had no marks. */
+  readonly afterMark: string | undefined;
   /** All it has said so far; it always ends at the end of a code point. */
   text: string;
 }
@@ -24,6 +27,8 @@ export interface Frame {
   readonly seq: number | undefined;
   /** The seq of the last event before it: where in the order it belongs. */
   readonly afterSeq: number;
+  /** Of the event that a reader stands behind who has had this frame. */
+  readonly mark: string | undefined;
   /** Of a frame in between: the attempt it is of. */
   readonly attempt: AttemptUnderWay | undefined;
   /** What a delta adds; else empty. */
@@ -33,14 +38,17 @@ export interface Frame {
 }
 
 /** The frame of a durable event. */
-export function eventFrame(conversationId: string, { seq, type, json }: LogEntry): Frame {
-  const cursor = formatCursor(conversationId, seq);
+export function eventFrame(conversationId: string, entry: LogEntry): Frame {
+  const { seq, type, json } = entry;
+  const mark = markOfEntry(entry);
+  const cursor = formatCursor(conversationId, seq, mark);
   const head = `{"conversationId":"${conversationId}","cursor":"${cursor}",`;
   return {
     type,
     cursor,
     seq,
     afterSeq: seq - 1,
+    mark,
     json: head + json.slice(1),
     attempt: undefined,
     text: '',
@@ -66,13 +74,13 @@ export function deltaFrame(
   text: string,
   to: number,
 ): Frame {
-  const { id, turn, agent, afterSeq } = attempt;
-  const cursor = formatCursor(conversationId, afterSeq, id, to);
+  const { id, turn, agent, afterSeq, afterMark: mark } = attempt;
+  const cursor = formatCursor(conversationId, afterSeq, mark, id, to);
   // Of all frames there are most of these: only what may need escaping goes through JSON.stringify.
   const json =
     `{"type":"turn.delta","conversationId":"${conversationId}","cursor":"${cursor}","turn":${turn},` +
     `"attempt":"${id}","agent":${JSON.stringify(agent)},"text":${JSON.stringify(text)}}`;
-  return { type: 'turn.delta', cursor, json, seq: undefined, afterSeq, attempt, text, to };
+  return { type: 'turn.delta', cursor, json, seq: undefined, afterSeq, mark, attempt, text, to };
 }
 
 /** Its text is void, so that whoever has had this frame needs no more of the attempt. */
@@ -93,8 +101,8 @@ function passingFrame(
   to: number,
   fields: object,
 ): Frame {
-  const { id, afterSeq } = attempt;
-  const cursor = formatCursor(conversationId, afterSeq, id, to);
+  const { id, afterSeq, afterMark: mark } = attempt;
+  const cursor = formatCursor(conversationId, afterSeq, mark, id, to);
   const json = JSON.stringify({ type, conversationId, cursor, ...fields });
-  return { type, cursor, json, seq: undefined, afterSeq, attempt, text: '', to };
+  return { type, cursor, json, seq: undefined, afterSeq, mark, attempt, text: '', to };
 }

@@ -1,6 +1,6 @@
-import type { MessageEvent } from '../log/events.ts';
+import { readEvent } from '../../protocol/read-event.ts';
 import type { ConversationQueue } from '../log/log.ts';
-import { type Cursor, NO_MORE } from './cursor.ts';
+import { type Cursor, NO_MORE, stands } from './cursor.ts';
 import { type AttemptUnderWay, deltaFrame, eventFrame, type Frame, startedFrame } from './frames.ts';
 import type { LiveFeed, LiveItem, Snapshot } from './live.ts';
 
@@ -57,6 +57,10 @@ export async function streamConversation(
   }
 }
 
+function attemptOf(item: Frame | Snapshot): AttemptUnderWay | undefined {
+  return 'underWay' in item ? item.underWay : item.attempt;
+}
+
 class Reader {
   readonly #queue: ConversationQueue;
   readonly #live: LiveFeed;
@@ -64,8 +68,8 @@ class Reader {
   readonly #sink: StreamSink;
   readonly #signal: AbortSignal;
   #seq: number;
-  /** That event's frame as JSON text; undefined where this connection hasn't had it. */
-  #last: string | undefined;
+  /** Of that event; undefined where it isn't known. */
+  #mark: string | undefined;
   /** Behind that event, inside which attempt the reader is, and how much of it was had. */
   #attempt: string | undefined;
   #offset: number;
@@ -73,7 +77,7 @@ class Reader {
   #heard: AttemptUnderWay | undefined;
   /** Whether frames of that attempt may have been lost. */
   #torn = false;
-  /** Attempts behind that event that gave way to another; nothing more of them is said. */
+  /** Attempts behind that event that gave way to another, or are of another history; nothing more of them is said. */
   #over: Set<string> | undefined;
   /** What was heard while the history is being read; undefined once frames go straight to the sink. */
   #pending: (Frame | Snapshot)[] | undefined;
@@ -95,6 +99,7 @@ class Reader {
     this.#sink = sink;
     this.#signal = signal;
     this.#seq = from.seq;
+    this.#mark = from.mark;
     this.#attempt = from.within?.attempt;
     this.#offset = from.within?.offset ?? 0;
   }
@@ -133,18 +138,14 @@ class Reader {
   async #catchUp(): Promise<void> {
     // Asked before the history is read, so that the end is in the history where the answer is yes.
     const terminated = await this.#queue.isTerminated(this.#id);
-    if (terminated !== undefined && !(await this.#stands())) return this.#finish('rewritten');
+    const had = { seq: this.#seq, mark: this.#mark };
+    if (terminated !== undefined && !(await stands(this.#queue, this.#id, had))) {
+      return this.#finish('rewritten');
+    }
     await this.#sendHistory();
     this.#goLive();
     if (this.#removed || terminated === undefined) this.#finish('removed');
     else if (terminated) this.#finish('ended');
-  }
-
-  /** Whether the last event that this connection has had is still the one in the log. */
-  async #stands(): Promise<boolean> {
-    if (this.#last === undefined) return true;
-    const [entry] = await this.#queue.readOn(this.#id, this.#seq - 1, 1);
-    return entry !== undefined && eventFrame(this.#id, entry).json === this.#last;
   }
 
   #finish(end: StreamEnd | 'behind'): void {
@@ -155,7 +156,8 @@ class Reader {
   async #sendHistory(): Promise<void> {
     while (this.#end === undefined) {
       const entries = await this.#queue.readOn(this.#id, this.#seq, PAGE_EVENTS);
-      if (entries.length === 0) return;
+      // Whoever was told meanwhile that something was lost doesn't know that these follow on what it had.
+      if (entries.length === 0 || this.#end !== undefined) return;
       await this.#sink.together(() => {
         for (const entry of entries) this.#sendEvent(eventFrame(this.#id, entry));
       });
@@ -192,25 +194,45 @@ class Reader {
     const pending = this.#pending ?? [];
     this.#pending = undefined;
     for (const item of pending) {
-      // The log was read after this was heard; what is ahead of it even so is of no log that could be read.
+      const attempt = attemptOf(item);
+      // The log was read after this was heard: what is ahead of it even so, or follows on an event that it hasn't
+      // got, is of no log that could be read.
       if ('underWay' in item && item.underWay.afterSeq > this.#seq) continue;
-      this.#deliver(item);
+      if (attempt && this.#contradicts(item)) this.#dismiss(attempt.id);
+      else this.#deliver(item);
     }
   }
 
   #deliver(item: Frame | Snapshot): void {
-    const { afterSeq } = 'underWay' in item ? item.underWay : item;
-    if (this.#end !== undefined || afterSeq < this.#seq) return;
-    if (afterSeq > this.#seq) this.#finish('behind');
+    const attempt = attemptOf(item);
+    if (this.#end !== undefined || (attempt && this.#over?.has(attempt.id))) return;
+    const afterSeq = 'underWay' in item ? item.underWay.afterSeq : item.afterSeq;
+    if (this.#contradicts(item)) this.#finish('behind');
+    else if (afterSeq < this.#seq) return;
+    else if (afterSeq > this.#seq) this.#finish('behind');
     else if (this.#sink.backlog() > MAX_BACKLOG_BYTES) this.#finish('too_slow');
     else if ('underWay' in item) this.#sendSoFar(item.underWay);
-    else if (item.attempt) this.#sendPart(item, item.attempt);
+    else if (attempt) this.#sendPart(item, attempt);
     else this.#sendEvent(item);
+  }
+
+  /** Whether it is, or follows on, another event than the last one that the reader has had, with its seq. */
+  #contradicts(item: Frame | Snapshot): boolean {
+    const [seq, mark] =
+      'underWay' in item
+        ? [item.underWay.afterSeq, item.underWay.afterMark]
+        : [item.seq ?? item.afterSeq, item.mark];
+    return seq === this.#seq && mark !== undefined && this.#mark !== undefined && mark !== this.#mark;
+  }
+
+  /** Nothing more of an attempt is to be said. */
+  #dismiss(attempt: string): void {
+    this.#over ??= new Set();
+    this.#over.add(attempt);
   }
 
   /** What is under way, without what was had of it. */
   #sendSoFar(attempt: AttemptUnderWay): void {
-    if (this.#over?.has(attempt.id)) return;
     const had = this.#attempt === attempt.id ? this.#offset : undefined;
     if (had === undefined) this.#send(startedFrame(this.#id, attempt));
     const rest = attempt.text.slice(had);
@@ -220,7 +242,6 @@ class Reader {
 
   /** A frame of an attempt, without what was had of it. Where it doesn't join on, what is under way is asked for again. */
   #sendPart(frame: Frame, attempt: AttemptUnderWay): void {
-    if (this.#over?.has(attempt.id)) return;
     const { type, text, to } = frame;
     const had = this.#attempt === attempt.id ? this.#offset : undefined;
     if (type === 'turn.started') {
@@ -236,7 +257,7 @@ class Reader {
     if (this.#torn && frame.type === 'message') this.#sendRest(frame);
     this.#send(frame);
     this.#seq = frame.afterSeq + 1;
-    this.#last = frame.json;
+    this.#mark = frame.mark;
     this.#attempt = undefined;
     this.#heard = undefined;
     this.#torn = false;
@@ -246,7 +267,9 @@ class Reader {
 
   /** What was lost of an attempt that this connection heard begin, from the message that it became. */
   #sendRest({ json }: Frame): void {
-    const { content, metadata } = (JSON.parse(json) as MessageEvent).message;
+    const event = readEvent(json);
+    if (event.type !== 'message') return;
+    const { content, metadata } = event.message;
     if (this.#heard === undefined || this.#heard.id !== metadata.attempt) return;
     const rest = content.slice(this.#offset);
     // A guard that changed the content may have moved its code points.
@@ -258,10 +281,7 @@ class Reader {
     this.#sink.send(frame);
     const { attempt, to } = frame;
     if (attempt === undefined) return;
-    if (this.#attempt !== undefined && this.#attempt !== attempt.id) {
-      this.#over ??= new Set();
-      this.#over.add(this.#attempt);
-    }
+    if (this.#attempt !== undefined && this.#attempt !== attempt.id) this.#dismiss(this.#attempt);
     this.#attempt = attempt.id;
     this.#heard = attempt;
     this.#offset = to;

@@ -1,5 +1,6 @@
-import { AppError, ERRORS } from '../../errors.ts';
-import { type Ending, nudgeEvent, parseEvent, replyEvent, terminationEvent } from '../log/events.ts';
+import { AppError } from '../../errors.ts';
+import { readEvent } from '../../protocol/read-event.ts';
+import { type Ending, nudgeEvent, replyEvent, terminationEvent } from '../log/events.ts';
 import { type ConversationQueue, isLastPage } from '../log/log.ts';
 import { apply, type ConversationState, fold } from '../log/state.ts';
 import { nudgeDue } from '../policies/nudge.ts';
@@ -132,7 +133,7 @@ async function patiently<T>(
     try {
       return await append();
     } catch (error) {
-      if (!(error instanceof AppError && ERRORS[error.code].retryable) || signal.aborted) throw error;
+      if (!(error instanceof AppError && error.retryable) || signal.aborted) throw error;
       await sleep(waitMs, signal);
     }
   }
@@ -158,7 +159,7 @@ async function readLog(
     const entries = await queue.readOn(conversationId, state?.lastSeq ?? 0, PAGE_EVENTS);
     state = fold(
       state,
-      entries.map(({ json }) => parseEvent(json)),
+      entries.map(({ json }) => readEvent(json)),
     );
     if (isLastPage(entries, PAGE_EVENTS)) return state;
   }

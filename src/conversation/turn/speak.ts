@@ -211,6 +211,7 @@ async function tryOnce(
     provider,
     model,
     afterSeq: state.lastSeq,
+    afterMark: state.lastMark,
     text: '',
   };
   const askedAt = elapsed();

@@ -10,46 +10,16 @@ import {
   resolveSettings,
 } from '../../conversation/log/settings.ts';
 import { AppError, invalid, notFound } from '../../errors.ts';
+import { type Conversation, conversation } from '../../protocol/conversation.ts';
+import { creationRequest } from '../../protocol/creation.ts';
+import { conversationList } from '../../protocol/lists.ts';
+import { problem } from '../../protocol/problem.ts';
+import { conversationsQuery, idParameter, terminationRequest } from '../../protocol/requests.ts';
 import { conversationIds } from '../conversation-ids.ts';
-import { creationRequest } from '../conversation-request.ts';
-import { type ConversationView, conversation, viewConversation } from '../conversation-view.ts';
+import { viewConversation } from '../conversation-view.ts';
 import type { ServerParts } from '../parts.ts';
-import { problem } from '../problem.ts';
-import { limit, searchText, text } from '../validation.ts';
-
-export const conversationList = z.object({ items: z.array(conversation), nextCursor: z.string().nullable() });
-
-const listQuery = z.object({
-  status: z
-    .enum(['queued', 'running', 'paused', 'terminated'], 'takes queued, running, paused or terminated')
-    .optional(),
-  provider: z.string().min(1).max(64).optional(),
-  q: searchText,
-  createdAfter: timeParameter(Math.floor),
-  createdBefore: timeParameter(Math.ceil),
-  limit,
-  cursor: z.string().optional(),
-});
-
-/**
- * A time to whatever fraction of a second.
- *
- * @param round to whole milliseconds, in which conversations' times are: the way on which none is left out
- */
-function timeParameter(round: (milliseconds: number) => number) {
-  const error = 'takes a time such as 2026-01-31T12:00:00.000Z';
-  return z.iso
-    .datetime({ offset: true, error })
-    .transform((value) => {
-      const finer = Number(`0.${/\.\d{3}(\d+)/.exec(value)?.[1] ?? 0}`);
-      return new Date(Date.parse(value) + round(finer));
-    })
-    .refine((value) => !Number.isNaN(value.getTime()), { error })
-    .optional();
-}
 
 const ID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/;
-export const idParameter = z.object({ id: z.string() });
 
 /**
  * The record of the conversation that a request names.
@@ -64,7 +34,7 @@ export async function findConversation({ catalog }: ServerParts, id: string): Pr
 
 export function registerConversations(server: FastifyInstance, parts: ServerParts): void {
   const app = server.withTypeProvider<ZodTypeProvider>();
-  const view = (record: ConversationRecord): ConversationView => viewConversation(record, parts.nextSpeaker);
+  const view = (record: ConversationRecord): Conversation => viewConversation(record, parts.nextSpeaker);
 
   app.post(
     '/conversations',
@@ -99,7 +69,7 @@ export function registerConversations(server: FastifyInstance, parts: ServerPart
         operationId: 'listConversations',
         summary: 'List conversations, newest first',
         tags: ['conversations'],
-        querystring: listQuery,
+        querystring: conversationsQuery,
         response: {
           200: conversationList,
           400: problem,
@@ -136,7 +106,7 @@ export function registerConversations(server: FastifyInstance, parts: ServerPart
         description: 'Ends it at once, the call in flight too. Ending it again answers the same.',
         tags: ['conversations'],
         params: idParameter,
-        body: z.strictObject({ detail: text(2000).optional() }).optional(),
+        body: terminationRequest,
         response: { 200: conversation, 400: problem, 404: problem },
       },
     },

@@ -1,29 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { providerList } from '../../protocol/lists.ts';
+import { health } from '../../protocol/operations.ts';
 import type { ServerParts } from '../parts.ts';
 
-export const health = z.object({
-  status: z.enum(['ok', 'unavailable']),
-  checks: z.record(z.string(), z.string()),
-});
-
-const provider = z.object({
-  id: z.string(),
-  configured: z.boolean(),
-  defaultModel: z.string().nullable(),
-  models: z.array(z.string()).optional(),
-  circuit: z.enum(['closed', 'open', 'half_open']),
-});
-
-export const providerList = z.object({ items: z.array(provider), nextCursor: z.null() });
-
-/** What operators and newcomers ask: is it well, what does it count, which providers are there. */
-export function registerOperations(
-  server: FastifyInstance,
-  parts: ServerParts,
-  isDraining: () => boolean,
-): void {
+/** What whoever keeps the server running asks: is it well? */
+export function registerHealth(server: FastifyInstance, parts: ServerParts, isDraining: () => boolean): void {
   const app = server.withTypeProvider<ZodTypeProvider>();
 
   app.get(
@@ -61,6 +44,11 @@ export function registerOperations(
       return reply.code(well ? 200 : 503).send({ status: well ? 'ok' : 'unavailable', checks });
     },
   );
+}
+
+/** What operators and newcomers ask: which providers are there, what is counted. */
+export function registerOperations(server: FastifyInstance, parts: ServerParts): void {
+  const app = server.withTypeProvider<ZodTypeProvider>();
 
   app.get(
     '/providers',

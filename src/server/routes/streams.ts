@@ -3,10 +3,12 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { ConversationRecord } from '../../conversation/log/log.ts';
-import { BEGINNING, type Cursor, parseCursor } from '../../conversation/stream/cursor.ts';
+import { BEGINNING, type Cursor, parseCursor, stands } from '../../conversation/stream/cursor.ts';
 import { streamConversation } from '../../conversation/stream/stream.ts';
 import { AppError, invalid } from '../../errors.ts';
 import type { StreamTally } from '../../observability/metrics-streams.ts';
+import { problem } from '../../protocol/problem.ts';
+import { idParameter, streamQuery } from '../../protocol/requests.ts';
 import {
   type Connection,
   type Connections,
@@ -14,8 +16,7 @@ import {
   webSocketConnection,
 } from '../connections.ts';
 import type { ServerParts } from '../parts.ts';
-import { problem } from '../problem.ts';
-import { findConversation, idParameter } from './conversations.ts';
+import { findConversation } from './conversations.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -30,8 +31,6 @@ declare module 'fastify' {
 const SUBPROTOCOL = 'aic.v1';
 /** Readers have nothing to say; a larger message closes the connection. */
 const MAX_INBOUND_BYTES = 4096;
-
-const query = z.object({ after: z.string({ error: 'takes one cursor' }).optional() });
 
 const DESCRIPTION =
   'Without `after` it starts at the first event; with it, right behind that cursor, also inside a turn. ' +
@@ -71,8 +70,9 @@ export async function registerStreams(
     }
     const conversation = await findConversation(parts, request.params.id);
     const { after } = request.query;
-    const cursor =
-      after === undefined ? BEGINNING : parseCursor(after, conversation.id, conversation.lastSeq);
+    // Where events may be lost, a reader that comes back from beyond the end is told that its own are.
+    const lastSeq = parts.logIsLossy ? Infinity : conversation.lastSeq;
+    const cursor = after === undefined ? BEGINNING : parseCursor(after, conversation.id, lastSeq);
     request.streamFrom = { conversation, cursor };
   }
 
@@ -122,7 +122,7 @@ export async function registerStreams(
       description: `${DESCRIPTION} It needs a WebSocket; from here, try the events instead.`,
       tags: ['streams'],
       params: idParameter,
-      querystring: query,
+      querystring: streamQuery,
       response: { 400: problem, 404: problem, 503: problem },
     },
     preHandler: locate,
@@ -148,7 +148,7 @@ export async function registerStreams(
       description: DESCRIPTION,
       tags: ['streams'],
       params: idParameter,
-      querystring: query,
+      querystring: streamQuery,
       headers: z.object({ 'last-event-id': z.string().optional() }),
       response: {
         200: z.string().meta({ description: 'text/event-stream' }),
@@ -160,22 +160,12 @@ export async function registerStreams(
     },
     preHandler: async (request, reply) => {
       const lastEventId = request.headers['last-event-id'];
-      if (lastEventId) {
-        const { status, lastSeq } = await findConversation(parts, request.params.id);
-        // Only here may a cursor lie beyond the end: an EventSource stops at a 204 and at nothing else.
-        const cursor = parseCursor(
-          lastEventId,
-          request.params.id,
-          status === 'terminated' ? Number.MAX_SAFE_INTEGER : lastSeq,
-        );
-        if (status === 'terminated' && cursor.seq >= lastSeq) return reply.code(204).send();
-        request.query.after = lastEventId;
-      }
+      if (lastEventId) request.query.after = lastEventId;
       await locate(request);
       const { conversation, cursor } = request.streamFrom ?? {};
-      if (conversation?.status === 'terminated' && cursor?.seq === conversation.lastSeq) {
-        return reply.code(204).send();
-      }
+      if (conversation?.status !== 'terminated' || cursor?.seq !== conversation.lastSeq) return;
+      // So that an EventSource stops.
+      if (await stands(parts.queue, conversation.id, cursor)) return reply.code(204).send();
     },
     handler: async (request, reply) => serveEvents(request, reply),
   });
@@ -186,16 +176,18 @@ export async function registerStreams(
     reply.raw.on('close', () => gone.abort());
     reply.raw.on('error', () => gone.abort());
     if (reply.raw.destroyed) gone.abort();
+    // What the hooks have set, among it which pages may read it.
+    for (const [name, value] of Object.entries(reply.getHeaders())) reply.raw.setHeader(name, value ?? '');
     reply.raw.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',
       // nginx holds back what it gets from a server unless it is told not to.
       'x-accel-buffering': 'no',
-      'x-request-id': request.id,
     });
     reply.raw.flushHeaders();
     const tally = parts.metrics.streams.sse;
-    const connection = eventStreamConnection(reply.raw, tally);
+    const { id } = request.params as { id: string };
+    const connection = eventStreamConnection(reply.raw, id, tally);
     await serve(connection, tally, request, gone.signal);
   }
 }

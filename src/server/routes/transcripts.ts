@@ -1,18 +1,12 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
-import { z } from 'zod';
-import { conversationEvent, message, parseEvent } from '../../conversation/log/events.ts';
-import { timelineEntry, timelineOf } from '../../conversation/log/timeline.ts';
+import { timelineOf } from '../../conversation/log/timeline.ts';
+import { eventList, messageList, timeline } from '../../protocol/lists.ts';
+import { problem } from '../../protocol/problem.ts';
+import { readEvent } from '../../protocol/read-event.ts';
+import { idParameter, logQuery, messagesQuery } from '../../protocol/requests.ts';
 import type { ServerParts } from '../parts.ts';
-import { problem } from '../problem.ts';
-import { limit, searchText, seqCursor } from '../validation.ts';
-import { findConversation, idParameter } from './conversations.ts';
-
-const nextCursor = z.string().nullable();
-export const messageList = z.object({ items: z.array(message), nextCursor });
-export const eventList = z.object({ items: z.array(conversationEvent), nextCursor });
-
-export const timeline = z.object({ items: z.array(timelineEntry), nextCursor });
+import { findConversation } from './conversations.ts';
 
 /** The opening message: what is before the first entry of a timeline. */
 const OPENING_SEQ = 2;
@@ -29,12 +23,7 @@ export function registerTranscripts(server: FastifyInstance, parts: ServerParts)
         summary: 'Read the messages in order',
         tags: ['conversations'],
         params: idParameter,
-        querystring: z.object({
-          sender: z.string().min(1).max(64).optional(),
-          q: searchText,
-          limit,
-          cursor: seqCursor,
-        }),
+        querystring: messagesQuery,
         response: {
           200: messageList,
           400: problem,
@@ -57,7 +46,7 @@ export function registerTranscripts(server: FastifyInstance, parts: ServerParts)
         summary: 'Read the log: all events in order',
         tags: ['conversations'],
         params: idParameter,
-        querystring: z.object({ limit, cursor: seqCursor }),
+        querystring: logQuery,
         response: {
           200: eventList,
           400: problem,
@@ -85,7 +74,7 @@ export function registerTranscripts(server: FastifyInstance, parts: ServerParts)
         summary: 'Read how the turns went: who, how long, how many tries, what it cost',
         tags: ['conversations'],
         params: idParameter,
-        querystring: z.object({ limit, cursor: seqCursor }),
+        querystring: logQuery,
         response: {
           200: timeline,
           400: problem,
@@ -99,10 +88,10 @@ export function registerTranscripts(server: FastifyInstance, parts: ServerParts)
       const after = Math.max(cursor, OPENING_SEQ);
       const [before] = await parts.queue.readOn(id, after - 1, 1);
       const entries = before ? await parts.queue.readOn(id, after, limit) : [];
-      const events = entries.map(({ json }) => parseEvent(json));
+      const events = entries.map(({ json }) => readEvent(json));
       const last = events.at(-1)?.seq ?? lastSeq;
       return {
-        items: before ? timelineOf(parseEvent(before.json).at, events) : [],
+        items: before ? timelineOf(readEvent(before.json).at, events) : [],
         nextCursor: last < lastSeq ? String(last) : null,
       };
     },

@@ -1,5 +1,6 @@
-import { type Ending, parseEvent } from '../../conversation/log/events.ts';
+import type { Ending } from '../../conversation/log/events.ts';
 import type { ConversationRecord } from '../../conversation/log/log.ts';
+import { readEvent } from '../../protocol/read-event.ts';
 import type { RedisClient } from './connection.ts';
 import { conversationKeys } from './keys.ts';
 
@@ -22,7 +23,7 @@ export async function readRecord(
 }
 
 function toFound(id: string, row: Record<string, string>, createdJson: string): Found {
-  const created = parseEvent(createdJson);
+  const created = readEvent(createdJson);
   if (created.type !== 'conversation.created') throw new Error(`the log of ${id} has no beginning`);
   const { settings, at } = created;
   const count = (field: string): number => Number(row[field] ?? 0);

@@ -1,0 +1,55 @@
+import { z } from 'zod';
+import { count, seq, time } from './fields.ts';
+
+/** How a model's answer came about, and what it took; docs/protocol.md, section 2.4. */
+export const callMetadata = z.object({
+  provider: z.string().optional(),
+  model: z.string().optional(),
+  inputTokens: count.optional(),
+  outputTokens: count.optional(),
+  /** True where the vendor sent no usage and the tokens are estimated from the text's length. */
+  usageEstimated: z.boolean().optional(),
+  /** US dollars; left out where the price is not known. */
+  costUsd: z.number().optional(),
+  latencyMs: z.number().optional(),
+  timeToFirstTokenMs: z.number().optional(),
+  attempt: z.string().optional(),
+  /** The calls that it took since the server last started; 1 when the first succeeded. */
+  attempts: count.optional(),
+  finishReason: z.string().optional(),
+});
+
+/** What a scanner found in a text, never the text itself; section 8.6. */
+const guardFinding = z.object({
+  scanner: z.enum(['secrets', 'personal_data', 'invisible', 'injection', 'llm_guard']),
+  kind: z.string(),
+  action: z.enum(['flag', 'redact', 'block', 'error']),
+  count,
+});
+
+/** Empty for the opening message. */
+const messageMetadata = callMetadata.extend({
+  guard: z.array(guardFinding).optional(),
+  /** True where somebody changed the reply before it was let through; section 10.4. */
+  edited: z.boolean().optional(),
+});
+
+export const message = z
+  .object({
+    seq,
+    turn: count,
+    sender: z.string(),
+    role: z.enum(['moderator', 'agent', 'human']),
+    content: z.string(),
+    timestamp: time,
+    metadata: messageMetadata,
+    /** The agents that are shown it; left out where all are. */
+    visibleTo: z.array(z.string()).optional(),
+    retracted: z.boolean().optional(),
+  })
+  .meta({ id: 'Message' });
+
+export type CallMetadata = z.infer<typeof callMetadata>;
+export type GuardFinding = z.infer<typeof guardFinding>;
+export type MessageMetadata = z.infer<typeof messageMetadata>;
+export type Message = z.infer<typeof message>;

@@ -1,0 +1,47 @@
+import { z } from 'zod';
+
+/** A model of a provider. */
+const modelChoice = z.object({ provider: z.string(), model: z.string() });
+
+const agentSettings = z.object({
+  name: z.string(),
+  ...modelChoice.shape,
+  /** Who plays the agent where its own model fails or its circuit is open, in this order. */
+  fallbacks: z.array(modelChoice).optional(),
+  instructions: z.string().optional(),
+  temperature: z.number(),
+  maxOutputTokens: z.number().int(),
+});
+
+export const onCircuitOpen = z.enum(['wait', 'fallback', 'end'], 'takes one of wait, fallback, end');
+
+/** Everything a conversation was started with, defaults filled in. It is kept in the log's first event. */
+export const conversationSettings = z
+  .object({
+    topic: z.string(),
+    agents: z.array(agentSettings),
+    openingMessage: z.string(),
+    maxTurns: z.number().int(),
+    timeoutSeconds: z.number().int(),
+    contextMessages: z.number().int(),
+    /** What an agent does whose circuit is open; by default `fallback` where it has fallbacks, else `wait`. */
+    onCircuitOpen: onCircuitOpen.optional(),
+    termination: z.object({
+      phrases: z.array(z.string()),
+      minTurns: z.number().int(),
+      similarity: z.object({
+        threshold: z.number(),
+        consecutive: z.number().int(),
+        /** False where a loop ends the conversation without a word before. */
+        nudge: z.boolean().optional(),
+      }),
+      maxTotalTokens: z.number().int().optional(),
+      maxCostUsd: z.number().optional(),
+    }),
+    metadata: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  })
+  .meta({ id: 'ConversationSettings' });
+
+export type ModelChoice = z.infer<typeof modelChoice>;
+export type AgentSettings = z.infer<typeof agentSettings>;
+export type ConversationSettings = z.infer<typeof conversationSettings>;
