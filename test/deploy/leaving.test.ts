@@ -125,6 +125,10 @@ it('6: one pod with a volume ends in its grace, and its successor goes on with w
   const service = await Service.start();
   const first = await Pod.start(manifests, volume);
   service.add(first.server.port);
+  // 8.1: it is called by the names of its Service, and by no other.
+  const named = (host: string) => call(service.url, '/conversations', { headers: { host } });
+  expect((await named('aic-ai-conversation-platform.talks.svc:80')).status).toBe(200);
+  expect((await named('elsewhere.example.org')).status).toBe(421);
   const { id } = await startTalk(service.url, { maxTurns: 4 });
   const watching = watchReturning(service.url, id);
   await first.server.logged(({ event, turn }) => event === 'turn.taken' && turn === 1);
