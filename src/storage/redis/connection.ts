@@ -95,6 +95,8 @@ function connectCluster(addresses: RedisTarget['addresses'], options: ReturnType
   const cluster = new Cluster([...addresses], {
     redisOptions: options,
     clusterRetryStrategy: pause,
+    // As long as a connection may take: a busy machine answers late, and is not to be given up for it.
+    slotsRefreshTimeout: 2000,
     // Certificates are for names: https://github.com/redis/ioredis#special-note-aws-elasticache-clusters-with-tls
     ...(options.tls ? { dnsLookup: (address, done) => done(null, address) } : {}),
   });
