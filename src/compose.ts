@@ -7,8 +7,10 @@ import { openEmbedded } from './backends/embedded.ts';
 import { type Config, secretsOf } from './config/config.ts';
 import { type ModelSettings, modelSettingsOf, modelsIn } from './config/model-settings.ts';
 import type { Happening } from './conversation/happenings.ts';
+import type { Ending } from './conversation/log/events.ts';
+import { StorageRefusal } from './conversation/log/refusal.ts';
+import { endConversation } from './conversation/log/shared-queue.ts';
 import { standardConditions } from './conversation/policies/termination.ts';
-import { roundRobin } from './conversation/policies/turn-policy.ts';
 import { UNTRACED } from './conversation/tracer.ts';
 import type { BindModel } from './conversation/turn/model-binding.ts';
 import { runConversation } from './conversation/turn/orchestrator.ts';
@@ -124,7 +126,7 @@ export async function compose(
 
   const retry = { tries: config.RETRY_TRIES, firstDelayMs: config.RETRY_FIRST_DELAY_MS };
   const orchestrator = {
-    queue: storage,
+    log: storage,
     live,
     bindModel,
     dailyBudget,
@@ -133,7 +135,6 @@ export async function compose(
     sleep: async (milliseconds: number, signal: AbortSignal) => {
       await delay(milliseconds, undefined, { signal });
     },
-    nextSpeaker: roundRobin,
     conditions: standardConditions,
     createSanitiser,
     maxMessageLength: config.MAX_MESSAGE_LENGTH,
@@ -144,21 +145,30 @@ export async function compose(
     tracer,
   };
   const runnerLog = logger.child({ logger: 'runner' });
-  const reportError = (conversation_id: string, error: unknown, retryInMs: number): void =>
+  const reportError = (conversation_id: string, error: unknown, retryInMs: number): void => {
+    if (error instanceof StorageRefusal) metrics.storageRefused(backend.name);
     runnerLog.error({ conversation_id, error, retry_in: retryInMs / 1000 }, 'conversation.run_failed');
+  };
   const runner = backend.createRunner({
     run: (conversationId, drain) => runConversation(orchestrator, conversationId, drain),
-    onPlace: (conversationId) => {
-      storage
-        .markStarted(conversationId, new Date())
-        .catch((error: unknown) => reportError(conversationId, error, 0));
+    giveUp: async (conversationId, { message }) => {
+      const ending: Ending = { reason: 'storage_error', detail: message, by: 'system' };
+      const { outcome, record } = await endConversation(
+        { log: storage, catalog: storage },
+        conversationId,
+        ending,
+        new Date(),
+      );
+      if (outcome !== 'appended' || !record) return;
+      observe({ type: 'conversation.ended', conversationId, ending, turns: record.turns });
     },
+    onPlace: (conversationId) => storage.markStarted(conversationId, new Date()),
     onError: reportError,
     maxActive: config.MAX_ACTIVE_CONVERSATIONS,
   });
 
   const app = await buildApp({
-    queue: storage,
+    log: storage,
     catalog: storage,
     live,
     logIsLossy: backend.name === 'redis',
@@ -179,7 +189,6 @@ export async function compose(
       allowedOrigins: config.ALLOWED_ORIGINS,
     },
     maxMessageLength: config.MAX_MESSAGE_LENGTH,
-    nextSpeaker: roundRobin,
     observe,
     metrics,
     tracer,

@@ -1,7 +1,16 @@
 import { join } from 'node:path';
 import { v7 as uuidv7 } from 'uuid';
-import { openingEvents, replyEvent, terminationEvent } from '../../src/conversation/log/events.ts';
+import { recordOf } from '../../src/conversation/log/creation.ts';
+import {
+  type ConversationEvent,
+  openingEvents,
+  replyEvent,
+  terminationEvent,
+} from '../../src/conversation/log/events.ts';
+import { contextIn, toEntry } from '../../src/conversation/log/log.ts';
+import { recordAfter } from '../../src/conversation/log/record.ts';
 import type { ConversationSettings } from '../../src/conversation/log/settings.ts';
+import { DEFAULT_TENANT } from '../../src/protocol/events.ts';
 import { openDatabase } from '../../src/storage/sqlite/database.ts';
 import { createWriter, type WriteOperation } from '../../src/storage/sqlite/writer.ts';
 
@@ -91,21 +100,19 @@ function operationsOf(
   bytes: number,
   ended: boolean,
 ): WriteOperation[] {
-  const entry = (event: { seq: number; type: string }) => ({
-    seq: event.seq,
-    type: event.type,
-    json: JSON.stringify(event),
-  });
-  const [created, opening] = openingEvents(settings, createdAt);
+  const opening = openingEvents(settings, createdAt);
+  let record = recordOf(settings, opening);
   const operations: WriteOperation[] = [
     {
       kind: 'create',
       id,
+      tenant: DEFAULT_TENANT,
       createdAt: createdAt.getTime(),
       startedAt: createdAt.getTime(),
       settings,
-      opening: opening.message,
-      entries: [entry(created), entry(opening)],
+      entries: opening.map(toEntry),
+      messages: contextIn(opening),
+      record,
       idempotency: null,
     },
   ];
@@ -126,14 +133,17 @@ function operationsOf(
     const content = `${turn} ${'and so the talk goes on '.repeat(bytes / 24 + 1)}`.slice(0, bytes);
     const event = replyEvent(turn + 2, createdAt, { turn, sender, content, metadata });
     const last = ended && turn === turns;
-    const end = last ? terminationEvent(turn + 3, createdAt, { reason: 'max_turns', by: 'system' }) : null;
+    const events: ConversationEvent[] = last
+      ? [event, terminationEvent(turn + 3, createdAt, { reason: 'max_turns', by: 'system' })]
+      : [event];
+    record = events.reduce((fields, each) => recordAfter(fields, settings, each), record);
     operations.push({
       kind: 'append',
       id,
       expectedSeq: turn + 1,
-      entries: (end ? [event, end] : [event]).map(entry),
-      message: event.message,
-      end,
+      entries: events.map(toEntry),
+      messages: contextIn(events),
+      record,
     });
   }
   return operations;

@@ -1,7 +1,10 @@
 import { Redis } from 'ioredis';
 import { v7 as uuidv7 } from 'uuid';
 import type { Conversation } from '../../src/client/types.ts';
+import { newConversation } from '../../src/conversation/log/creation.ts';
 import { replyEvent } from '../../src/conversation/log/events.ts';
+import { recordAfter } from '../../src/conversation/log/record.ts';
+import { DEFAULT_TENANT } from '../../src/protocol/events.ts';
 import { connect } from '../../src/storage/redis/connection.ts';
 import { openRedisStorage } from '../../src/storage/redis/storage.ts';
 import { ask, createConversations, talk } from '../harness/http.ts';
@@ -63,13 +66,17 @@ async function appends({ quick }: Measuring, url: string, appendfsync: string): 
     termination: { phrases: [], minTurns: 2, similarity: { threshold: 1, consecutive: 10 } },
     metadata: {},
   };
-  await storage.create({ id, settings, createdAt, startedAt: createdAt, idempotency: null });
+  const tenant = DEFAULT_TENANT;
+  const made = newConversation({ id, tenant, settings, createdAt, startedAt: createdAt, idempotency: null });
+  await storage.create(made);
+  let { record } = made;
   const ours: number[] = [];
   const theirs: number[] = [];
   for (let turn = 1; turn <= (quick ? 300 : APPENDS); turn++) {
     const sender = turn % 2 === 1 ? 'Ada' : 'Ben';
     const event = replyEvent(turn + 2, new Date(), { turn, sender, content: CONTENT, metadata: {} });
-    ours.push(await timed(() => storage.addMessage(id, turn + 1, [event])));
+    record = recordAfter(record, settings, event);
+    ours.push(await timed(() => storage.append(id, turn + 1, [event], record)));
     const text = JSON.stringify(event);
     theirs.push(await timed(() => raw.xadd('raw', `${turn}-0`, 'type', 'message', 'json', text)));
   }

@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { EVERY_TENANT } from '../../src/conversation/log/log.ts';
 import { LocalLive } from '../../src/live/local.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';
 import { COMMON_WORD, RARE_WORD, writeArchive } from '../harness/archive.ts';
@@ -132,15 +133,14 @@ async function statementsOfReading(folder: string, ids: string[], from: Date): P
   ] as const;
   const statements = await gatherStatements(async () => {
     for (const filter of filters) {
-      await storage.list(filter, page);
-      await storage.list(filter, { ...page, cursor: 'k99' });
-      await storage.list({ ...filter, createdAfter: from, createdBefore: new Date() }, page);
+      await storage.list(EVERY_TENANT, filter, page);
+      await storage.list(EVERY_TENANT, filter, { ...page, cursor: 'k99' });
+      await storage.list(EVERY_TENANT, { ...filter, createdAfter: from, createdBefore: new Date() }, page);
     }
-    await storage.get(id);
+    await storage.get(EVERY_TENANT, id);
     await storage.messages(id, {}, { limit: 50, afterSeq: 0 });
     await storage.messages(id, { sender: 'Ada', q: 'talk' }, { limit: 50, afterSeq: 0 });
     await storage.getContext(id, 10);
-    await storage.getLastSender(id);
     await storage.isTerminated(id);
     await storage.readOn(id, 0, 100);
     await storage.unfinished();

@@ -23,6 +23,13 @@ export const storage: Board = {
         queries: { '{{backend}}': perSecond('ai_append_seconds_count', 'backend') },
       },
       {
+        title: 'Refused for good',
+        description:
+          'Anything but 0: rights were taken away, or a file is damaged. The conversations end with storage_error; see the line conversation.run_failed.',
+        unit: 'ops',
+        queries: { '{{backend}}': perSecond('ai_storage_refusals_total', 'backend') },
+      },
+      {
         title: 'Storage is there',
         description:
           'no: this instance has neither its file nor an answer of Redis. StorageAway in the runbook.',

@@ -1,15 +1,12 @@
-import type { ConversationCatalog, ConversationQueue } from '../conversation/log/log.ts';
+import type { ConversationCatalog, ConversationLog } from '../conversation/log/log.ts';
 import type { DailyBudget } from '../conversation/policies/budget.ts';
 import type { LiveFeed, LiveStage } from '../conversation/stream/live.ts';
-import type { Drain } from '../conversation/turn/run.ts';
 import type { SharedProtection } from '../protection/shared-protection.ts';
+import type { RunParts } from '../runner/keep-running.ts';
 import type { Runner } from '../runner/runner.ts';
 
 /** How a runner runs a conversation, and whom it tells. */
-export interface RunnerHooks {
-  run: (conversationId: string, drain: Drain) => Promise<void>;
-  onError: (conversationId: string, error: unknown, retryInMs: number) => void;
-  onPlace: (conversationId: string) => void;
+export interface RunnerHooks extends RunParts {
   /** How many run at once in this process. */
   maxActive: number;
 }
@@ -18,7 +15,7 @@ export interface RunnerHooks {
 export interface Backend {
   /** As metrics name it. */
   name: 'sqlite' | 'redis';
-  storage: ConversationQueue & ConversationCatalog;
+  storage: ConversationLog & ConversationCatalog;
   live: LiveFeed & LiveStage;
   /** Undefined where there is no limit. */
   dailyBudget: DailyBudget | undefined;

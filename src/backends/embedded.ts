@@ -1,5 +1,5 @@
 import { LocalLive } from '../live/local.ts';
-import { LocalDailyBudget, startOfDay } from '../protection/daily-budget.ts';
+import { LocalDailyBudget } from '../protection/daily-budget.ts';
 import { UNSHARED } from '../protection/shared-protection.ts';
 import { LocalRunner } from '../runner/local.ts';
 import { openSqliteStorage } from '../storage/sqlite/storage.ts';
@@ -26,10 +26,7 @@ export function openEmbedded(
     name: 'sqlite',
     storage,
     live,
-    dailyBudget:
-      dailyLimitUsd === Infinity
-        ? undefined
-        : new LocalDailyBudget(dailyLimitUsd, storage.spentSince(startOfDay(now())), now),
+    dailyBudget: dailyLimitUsd === Infinity ? undefined : new LocalDailyBudget(dailyLimitUsd, storage, now),
     fileBytes: () => storage.fileBytes(),
     protection: UNSHARED,
     createRunner: (hooks) => new LocalRunner({ ...hooks, unfinished: () => storage.unfinished() }),

@@ -1,24 +1,27 @@
 import type { LogEntry } from '../conversation/log/log.ts';
+import { markOfEntry } from '../conversation/log/mark.ts';
 import {
   type AttemptUnderWay,
   deltaFrame,
+  endsTurn,
   eventFrame,
   failedFrame,
   startedFrame,
 } from '../conversation/stream/frames.ts';
-import type {
-  LiveAnnouncer,
-  LiveFeed,
-  LiveItem,
-  LiveListener,
-  LiveStage,
+import {
+  interrupts,
+  type LiveAnnouncer,
+  type LiveFeed,
+  type LiveItem,
+  type LiveListener,
+  type LiveStage,
 } from '../conversation/stream/live.ts';
 
 /** There is one for each conversation that runs, so that nothing is made for those who aren't there. */
 interface Channel {
   /** Undefined where nobody listens. */
   listeners: Set<LiveListener> | undefined;
-  onEnd: readonly (() => void)[];
+  onStop: readonly ((why: 'ended' | 'interrupted') => void)[];
   underWay: AttemptUnderWay | undefined;
 }
 
@@ -42,11 +45,14 @@ export class LocalLive implements LiveFeed, LiveStage, LiveAnnouncer {
     return { stop };
   }
 
-  async onEnd(conversationId: string, callback: () => void): Promise<{ stop: () => void }> {
+  async onStop(
+    conversationId: string,
+    callback: (why: 'ended' | 'interrupted') => void,
+  ): Promise<{ stop: () => void }> {
     const channel = this.#open(conversationId);
-    channel.onEnd = [...channel.onEnd, callback];
+    channel.onStop = [...channel.onStop, callback];
     const stop = (): void => {
-      channel.onEnd = channel.onEnd.filter((kept) => kept !== callback);
+      channel.onStop = channel.onStop.filter((kept) => kept !== callback);
       this.#tidy(conversationId, channel);
     };
     return { stop };
@@ -81,10 +87,12 @@ export class LocalLive implements LiveFeed, LiveStage, LiveAnnouncer {
     const channel = this.#channels.get(conversationId);
     if (channel === undefined) return;
     for (const entry of entries) {
-      // An attempt that began behind this event goes on: the event was announced late.
-      if (channel.underWay && channel.underWay.afterSeq < entry.seq) channel.underWay = undefined;
+      this.#moveOn(channel, entry);
       if (channel.listeners) send(channel, eventFrame(conversationId, entry));
       if (entry.type === 'conversation.terminated') this.#end(channel);
+      else if (channel.onStop.length > 0 && interrupts(entry)) {
+        for (const callback of channel.onStop) callback('interrupted');
+      }
     }
     this.#tidy(conversationId, channel);
   }
@@ -132,23 +140,34 @@ export class LocalLive implements LiveFeed, LiveStage, LiveAnnouncer {
     this.#tidy(conversationId, channel);
   }
 
+  /** An attempt that began behind an event goes on, for it was announced late; and so does one that it doesn't end. */
+  #moveOn(channel: Channel, entry: LogEntry): void {
+    const { underWay } = channel;
+    if (!underWay || underWay.afterSeq >= entry.seq) return;
+    if (endsTurn(entry)) channel.underWay = undefined;
+    else {
+      underWay.afterSeq = entry.seq;
+      underWay.afterMark = markOfEntry(entry);
+    }
+  }
+
   #end(channel: Channel): void {
-    const callbacks = channel.onEnd;
-    channel.onEnd = [];
-    for (const callback of callbacks) callback();
+    const callbacks = channel.onStop;
+    channel.onStop = [];
+    for (const callback of callbacks) callback('ended');
   }
 
   #open(conversationId: string): Channel {
     let channel = this.#channels.get(conversationId);
     if (channel === undefined) {
-      channel = { listeners: undefined, onEnd: [], underWay: undefined };
+      channel = { listeners: undefined, onStop: [], underWay: undefined };
       this.#channels.set(conversationId, channel);
     }
     return channel;
   }
 
   #tidy(conversationId: string, channel: Channel): void {
-    if (channel.listeners || channel.onEnd.length > 0 || channel.underWay) return;
+    if (channel.listeners || channel.onStop.length > 0 || channel.underWay) return;
     if (this.#channels.get(conversationId) === channel) this.#channels.delete(conversationId);
   }
 }

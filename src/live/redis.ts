@@ -102,12 +102,15 @@ export class RedisLive implements LiveFeed, LiveStage, LiveAnnouncer {
     return { stop: () => void leave() };
   }
 
-  async onEnd(conversationId: string, callback: () => void): Promise<{ stop: () => void }> {
+  async onStop(
+    conversationId: string,
+    callback: (why: 'ended' | 'interrupted') => void,
+  ): Promise<{ stop: () => void }> {
     const channel = this.#open(conversationId);
     channel.runs++;
     const { publisher } = this.#parts;
     channel.outlet ??= new Outlet((message) => this.#publish(channel, message), !publisher.isCluster);
-    const listening = this.#local.onEnd(conversationId, callback);
+    const listening = this.#local.onStop(conversationId, callback);
     const leave = async (): Promise<void> => {
       if (--channel.runs === 0) channel.outlet = undefined;
       this.#leave(conversationId, channel);
@@ -142,9 +145,10 @@ export class RedisLive implements LiveFeed, LiveStage, LiveAnnouncer {
   appended(conversationId: string, entries: readonly LogEntry[]): void {
     const lastSeq = entries.at(-1)?.seq ?? 0;
     const channel = this.#channels.get(conversationId);
+    // First, since an attempt may go on behind these events.
+    this.#local.appended(conversationId, entries);
     channel?.outlet?.appended(lastSeq);
     channel?.mirror?.appended(lastSeq);
-    this.#local.appended(conversationId, entries);
   }
 
   removed(conversationId: string): void {

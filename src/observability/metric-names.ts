@@ -229,6 +229,12 @@ export const METRICS = {
     help: 'Time until an append to the log is durable or refused, in seconds; backend is sqlite or redis.',
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
   },
+  storageRefusals: {
+    name: 'ai_storage_refusals_total',
+    type: 'counter',
+    labels: ['backend'],
+    help: 'Appends of runs that the log refused for good; their conversations end with storage_error as soon as that can be written.',
+  },
   sqliteBytes: {
     name: 'ai_sqlite_file_bytes',
     type: 'gauge',

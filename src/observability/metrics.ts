@@ -57,6 +57,8 @@ export interface Metrics {
   circuitChanged(change: { provider: string; model: string; to: CircuitState }): void;
   /** An append to the log is over. */
   appended(backend: 'sqlite' | 'redis', milliseconds: number): void;
+  /** The log refused for good what a run had to write. */
+  storageRefused(backend: 'sqlite' | 'redis'): void;
   /** Whether what shields vendors is shared with the other instances at the moment. */
   protectionShared(kind: 'circuit' | 'rate_limit', isShared: boolean): void;
   answered(request: AnsweredRequest): void;
@@ -91,6 +93,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     sqlite: appendSeconds.labels({ backend: 'sqlite' }),
     redis: appendSeconds.labels({ backend: 'redis' }),
   };
+  const refusals = registry.counter('storageRefusals');
   const isShared = { circuit: true, rate_limit: true };
   if (sources.jobs) {
     registry.gauge('protectionShared', (gauge) => {
@@ -147,6 +150,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     },
     circuitChanged: ({ provider, model, to }) => circuitChanges.inc({ ...labelsOf(provider, model), to }),
     appended: (backend, milliseconds) => appends[backend].observe(milliseconds / 1000),
+    storageRefused: (backend) => refusals.inc({ backend }),
     protectionShared: (kind, value) => {
       isShared[kind] = value;
     },

@@ -1,21 +1,27 @@
 import { assertWithinDay, type DailyBudget, type Reservation } from '../conversation/policies/budget.ts';
 
-const DAY_MS = 24 * 60 * 60 * 1000;
+/** Where what was spent outlives the process. Days are of UTC, `2026-01-31`. */
+export interface SpendingLedger {
+  spentOn(day: string): number;
+  /** Never waited for: a sum that can't be noted still counts until the process ends. */
+  noteSpending(day: string, usd: number): Promise<void>;
+}
 
 /** The day's money of this process; days begin at midnight UTC. */
 export class LocalDailyBudget implements DailyBudget {
   readonly #limitUsd: number;
+  readonly #ledger: SpendingLedger;
   readonly #now: () => Date;
-  #day: number;
+  #day: string;
   /** Spent, and set aside for calls under way. */
   #committedUsd: number;
 
-  /** @param spentUsd what the log says of today */
-  constructor(limitUsd: number, spentUsd: number, now: () => Date) {
+  constructor(limitUsd: number, ledger: SpendingLedger, now: () => Date) {
     this.#limitUsd = limitUsd;
-    this.#committedUsd = spentUsd;
+    this.#ledger = ledger;
     this.#now = now;
     this.#day = dayOf(now());
+    this.#committedUsd = ledger.spentOn(this.#day);
   }
 
   async committed(): Promise<number> {
@@ -30,6 +36,7 @@ export class LocalDailyBudget implements DailyBudget {
     this.#committedUsd += usd;
     return {
       settle: (spent) => {
+        if (spent > 0) this.#ledger.noteSpending(day, spent).catch(() => {});
         // What a call cost that began yesterday is on yesterday's page.
         if (day === this.#day) this.#committedUsd += spent - usd;
       },
@@ -44,11 +51,6 @@ export class LocalDailyBudget implements DailyBudget {
   }
 }
 
-/** The beginning of a day, in UTC. */
-export function startOfDay(now: Date): Date {
-  return new Date(dayOf(now) * DAY_MS);
-}
-
-function dayOf(now: Date): number {
-  return Math.floor(now.getTime() / DAY_MS);
+function dayOf(now: Date): string {
+  return now.toISOString().slice(0, 10);
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ending } from './ending.ts';
-import { cost, count, time } from './fields.ts';
+import { by, cost, count, seq, time } from './fields.ts';
 import { conversationSettings } from './settings.ts';
 
 export const conversationStatus = z.enum(
@@ -8,7 +8,7 @@ export const conversationStatus = z.enum(
   'takes queued, running, paused or terminated',
 );
 
-/** Tokens and US dollars of all replies; `costUsd` is null as soon as one reply's price is unknown. */
+/** Tokens and US dollars of all calls, the failed ones too; `costUsd` is null as soon as one's price is unknown. */
 const usage = z.object({
   inputTokens: count,
   outputTokens: count,
@@ -25,10 +25,20 @@ const agent = z.object({
   state: z.enum(['idle', 'waiting', 'generating', 'responding']),
 });
 
+const pause = z.object({
+  for: z.enum(['user', 'human', 'approval']),
+  since: time,
+  by,
+  /** Who is waited for, or whose reply is. */
+  agent: z.string().optional(),
+  detail: z.string().optional(),
+});
+
 /** A conversation as clients see it; docs/protocol.md, section 2.2. */
 export const conversation = z
   .object({
     id: z.string().meta({ format: 'uuid' }),
+    tenant: z.string(),
     topic: z.string(),
     status: conversationStatus,
     agents: z.array(agent),
@@ -41,6 +51,11 @@ export const conversation = z
     startedAt: time.nullable(),
     endedAt: time.nullable(),
     termination: ending.nullable(),
+    /** Null unless it is paused. */
+    pause: pause.nullable(),
+    /** The last vote or verdict. */
+    outcome: z.looseObject({ type: z.enum(['vote', 'consensus', 'verdict']) }).nullable(),
+    forkedFrom: z.object({ id: z.string(), seq }).nullable(),
     settings: conversationSettings,
     metadata: conversationSettings.shape.metadata,
   })

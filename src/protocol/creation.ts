@@ -81,6 +81,7 @@ export function creationRequest(maxMessageLength: number) {
       maxTurns: wholeNumber(1, 10_000).optional(),
       timeoutSeconds: wholeNumber(1, 86_400).optional(),
       contextMessages: wholeNumber(1, 100).optional(),
+      turnDelayMs: wholeNumber(0, 60_000).optional(),
       onCircuitOpen: onCircuitOpen.optional(),
       termination: termination.optional(),
       metadata: metadata.optional(),

@@ -20,9 +20,18 @@ const createdEvent = z.object({
   tenant: z.string().default(DEFAULT_TENANT),
   /** The conversation that it goes on from, up to which of its events. */
   forkedFrom: z.object({ id: z.string(), seq }).optional(),
+  /** How many messages behind this event are that conversation's. */
+  copies: count.optional(),
 });
 
-const messageEvent = z.object({ ...base, type: z.literal('message'), message });
+const messageEvent = z.object({
+  ...base,
+  type: z.literal('message'),
+  message,
+  /** True for a person's that makes the turn under way void, which is then spoken in knowledge of it. */
+  interrupt: z.boolean().optional(),
+  key,
+});
 
 export const pausedEvent = z.object({
   ...base,
@@ -33,6 +42,8 @@ export const pausedEvent = z.object({
   key,
   agent: z.string().optional(),
   detail,
+  /** True where the turn under way is cut off. */
+  now: z.boolean().optional(),
 });
 
 export const resumedEvent = z.object({
@@ -195,6 +206,11 @@ export type ConversationEvent = z.output<typeof conversationEvent>;
 export type CreatedEvent = z.output<typeof createdEvent>;
 export type MessageEvent = z.output<typeof messageEvent>;
 export type PausedEvent = z.output<typeof pausedEvent>;
+export type ResumedEvent = z.output<typeof resumedEvent>;
+export type RetractedEvent = z.output<typeof retractedEvent>;
+export type SpeakerChosenEvent = z.output<typeof speakerChosenEvent>;
+export type ProposedEvent = z.output<typeof proposedEvent>;
+export type DecidedEvent = z.output<typeof decidedEvent>;
 export type NudgedEvent = z.output<typeof nudgedEvent>;
 export type LoopKind = z.infer<typeof loopKind>;
 export type SpentEvent = z.output<typeof spentEvent>;

@@ -24,6 +24,8 @@ export const conversationSettings = z
     maxTurns: z.number().int(),
     timeoutSeconds: z.number().int(),
     contextMessages: z.number().int(),
+    /** What is waited behind each message, in milliseconds; none by default. */
+    turnDelayMs: z.number().int().optional(),
     /** What an agent does whose circuit is open; by default `fallback` where it has fallbacks, else `wait`. */
     onCircuitOpen: onCircuitOpen.optional(),
     termination: z.object({

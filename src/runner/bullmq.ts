@@ -1,7 +1,7 @@
 import { type Job, Queue, WaitingError, Worker, type WorkerOptions } from 'bullmq';
 import type { Cluster, Redis } from 'ioredis';
 import { Drain } from '../conversation/turn/run.ts';
-import { type Draining, drainRun, GRACE_MS, keepRunning, type RunParts } from './keep-running.ts';
+import { type Draining, drainRun, GRACE_MS, keepRunning, notePlace, type RunParts } from './keep-running.ts';
 import type { Runner } from './runner.ts';
 
 export interface BullmqRunnerParts extends RunParts {
@@ -12,11 +12,9 @@ export interface BullmqRunnerParts extends RunParts {
   connect: () => Redis | Cluster;
   /** Before every key, in braces, since BullMQ's scripts need all keys on one node of a cluster. */
   prefix: string;
-  /** Called as a conversation gets its place here: the first one, and each after a failover or a drain. */
-  onPlace: (conversationId: string) => void;
   /** What goes wrong between here and Redis; the runner goes on by itself. The same message at most once a second. */
   onTrouble: (error: unknown) => void;
-  /** The conversations that have not ended: those that `repair` makes sure of. */
+  /** The conversations that are to run: those that `repair` makes sure of. */
   unfinished: () => Promise<string[]>;
   /** How many run at once in this process. */
   maxActive: number;
@@ -62,6 +60,8 @@ const MOST_WORKERS = 8;
  */
 const FETCH_AHEAD = 4;
 const REPAIR_EVERY_MS = 60_000;
+/** How long a note that a conversation was woken stands; a repair has come by many times then. */
+const NOTE_SECONDS = 3600;
 /** Small enough for what else is said to Redis to come between. */
 const REPAIR_BATCH = 100;
 /** For handing back and closing behind the grace; what is not done by then is left to the locks' end. */
@@ -137,6 +137,29 @@ export class BullmqRunner implements Runner {
   start(conversationId: string): void {
     if (this.#drained) return;
     this.#inBackground(this.#conversations.add(JOB_NAME, {}, jobOptions(conversationId)));
+  }
+
+  /**
+   * A job that is being completed can't be added again. Therefore a note is left first, which is taken up when a
+   * run begins, and looked for when its job is completed.
+   */
+  wake(conversationId: string): void {
+    if (this.#drained) return;
+    this.#inBackground(this.#wake(conversationId));
+  }
+
+  async #wake(conversationId: string): Promise<void> {
+    await this.#connection.set(this.#noteOf(conversationId), '', 'EX', NOTE_SECONDS);
+    await this.#conversations.add(JOB_NAME, {}, jobOptions(conversationId));
+  }
+
+  async #wakeAgain(conversationId: string): Promise<void> {
+    const wasWoken = (await this.#connection.del(this.#noteOf(conversationId))) === 1;
+    if (wasWoken) await this.#conversations.add(JOB_NAME, {}, jobOptions(conversationId));
+  }
+
+  #noteOf(conversationId: string): string {
+    return `${this.#parts.prefix}:woken:${conversationId}`;
   }
 
   /**
@@ -256,7 +279,9 @@ export class BullmqRunner implements Runner {
 
   async #play(conversationId: string, before: Promise<unknown> | undefined, drain: Drain): Promise<'ended'> {
     await before;
-    if (!drain.isLeaving) this.#parts.onPlace(conversationId);
+    // Before the log is read, so that what is noted from now on is behind it.
+    await this.#connection.del(this.#noteOf(conversationId)).catch(() => {});
+    void notePlace(this.#parts, conversationId, drain);
     await keepRunning(this.#parts, conversationId, drain);
     return 'ended';
   }
@@ -286,6 +311,7 @@ export class BullmqRunner implements Runner {
     for (const queue of [this.#conversations, this.#repairs]) queue.on('error', report);
     for (const worker of this.#employed()) worker.on('error', report);
     for (const worker of this.#workers) {
+      worker.on('completed', ({ id = '' }) => this.#inBackground(this.#wakeAgain(id)));
       worker.on('locksRenewed', ({ jobIds }) => {
         const now = performance.now();
         for (const run of this.#runsOf(jobIds)) run.lockedAt = now;

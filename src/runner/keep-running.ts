@@ -1,8 +1,14 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { StorageRefusal } from '../conversation/log/refusal.ts';
 import type { Drain } from '../conversation/turn/run.ts';
 
 export interface RunParts {
-  /** Runs one conversation until it is ended or the run has left. */
+  /** Runs one conversation until it is ended or paused, or the run has left. */
   run: (conversationId: string, drain: Drain) => Promise<void>;
+  /** Ends one whose log refuses to be written. @throws where that can't be written either */
+  giveUp: (conversationId: string, refusal: StorageRefusal) => Promise<void>;
+  /** Notes that a conversation has its place here, where it had to wait for one. @throws whatever the storage throws */
+  onPlace: (conversationId: string) => Promise<void>;
   onError: (conversationId: string, error: unknown, retryInMs: number) => void;
 }
 
@@ -22,21 +28,40 @@ const LAST_RETRY_MS = 60_000;
 export const GRACE_MS = 2000;
 
 /**
- * Runs a conversation until it is ended or the run has left, again after every error: what the storage can't
- * take now it may take later, and the log says where to go on. Never rejected.
+ * Runs a conversation until it is ended or paused, or the run has left, again after every error: what the storage
+ * can't take now it may take later, and the log says where to go on. A log that refuses for good isn't run again,
+ * for no answer could be kept; only its end is tried to be written. Never rejected.
  */
 export async function keepRunning(
-  { run, onError }: RunParts,
+  { run, giveUp, onError }: Pick<RunParts, 'run' | 'giveUp' | 'onError'>,
+  conversationId: string,
+  drain: Drain,
+): Promise<void> {
+  let refusal: StorageRefusal | undefined;
+  for (let retryInMs = FIRST_RETRY_MS; !drain.isLeaving; retryInMs = Math.min(retryInMs * 2, LAST_RETRY_MS)) {
+    try {
+      return await (refusal ? giveUp(conversationId, refusal) : run(conversationId, drain));
+    } catch (error) {
+      if (drain.isLeaving) return;
+      if (error instanceof StorageRefusal) refusal = error;
+      onError(conversationId, error, retryInMs);
+      await pause(retryInMs, drain);
+    }
+  }
+}
+
+/** Notes that a conversation runs, again until the storage takes it or the run has left. Never rejected. */
+export async function notePlace(
+  { onPlace, onError }: Pick<RunParts, 'onPlace' | 'onError'>,
   conversationId: string,
   drain: Drain,
 ): Promise<void> {
   for (let retryInMs = FIRST_RETRY_MS; !drain.isLeaving; retryInMs = Math.min(retryInMs * 2, LAST_RETRY_MS)) {
     try {
-      return await run(conversationId, drain);
+      return await onPlace(conversationId);
     } catch (error) {
-      if (drain.isLeaving) return;
       onError(conversationId, error, retryInMs);
-      await pause(retryInMs, drain);
+      await delay(retryInMs, undefined, { ref: false });
     }
   }
 }

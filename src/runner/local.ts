@@ -1,12 +1,10 @@
 import { Drain } from '../conversation/turn/run.ts';
-import { type Draining, drainRun, keepRunning, type RunParts } from './keep-running.ts';
+import { type Draining, drainRun, keepRunning, notePlace, type RunParts } from './keep-running.ts';
 import type { Place, Runner } from './runner.ts';
 
 export interface LocalRunnerParts extends RunParts {
-  /** Called as a conversation that had to wait gets its place. */
-  onPlace: (conversationId: string) => void;
   maxActive: number;
-  /** The conversations that have not ended, oldest first. */
+  /** The conversations that are to run, oldest first. */
   unfinished: () => Promise<string[]>;
 }
 
@@ -15,6 +13,8 @@ export class LocalRunner implements Runner {
   readonly #parts: LocalRunnerParts;
   readonly #running = new Map<string, Draining>();
   readonly #waiting = new Set<string>();
+  /** Of those that run, the ones whose log was written to by others. */
+  readonly #woken = new Set<string>();
   readonly #reserved = new Set<Place>();
   #left: Promise<void> | undefined;
 
@@ -38,6 +38,11 @@ export class LocalRunner implements Runner {
     if (place && this.#reserved.delete(place)) return this.#run(conversationId);
     this.#waiting.add(conversationId);
     this.#fill();
+  }
+
+  wake(conversationId: string): void {
+    if (this.#running.has(conversationId)) this.#woken.add(conversationId);
+    else this.start(conversationId);
   }
 
   async resume(): Promise<number> {
@@ -72,15 +77,16 @@ export class LocalRunner implements Runner {
     for (const conversationId of this.#waiting) {
       if (!this.#hasRoom()) return;
       this.#waiting.delete(conversationId);
-      this.#parts.onPlace(conversationId);
-      this.#run(conversationId);
+      this.#run(conversationId, 'placed');
     }
   }
 
-  #run(conversationId: string): void {
+  #run(conversationId: string, how?: 'placed'): void {
     const drain = new Drain();
+    if (how === 'placed') void notePlace(this.#parts, conversationId, drain);
     const ended = keepRunning(this.#parts, conversationId, drain).finally(() => {
       this.#running.delete(conversationId);
+      if (this.#woken.delete(conversationId)) this.start(conversationId);
       this.#fill();
     });
     this.#running.set(conversationId, { drain, ended });

@@ -6,10 +6,15 @@ export interface Runner {
    */
   reserve(): Place | undefined;
   /**
-   * Has a conversation run to its end: at once in its place, or else when there is one. Starting it twice is
+   * Has a conversation run until it ends or pauses: at once in its place, or else when there is one. Starting it twice is
    * starting it once.
    */
   start(conversationId: string, place?: Place): void;
+  /**
+   * Has a conversation go on whose log was written to from outside: by whoever runs it, also where that run is
+   * just ending, or by a new run. Nothing is lost where it is called twice, or in vain.
+   */
+  wake(conversationId: string): void;
   /**
    * Goes on with what has not ended, also where nobody starts it any more: a process may die between making a
    * conversation and starting it. Gives how many there are.

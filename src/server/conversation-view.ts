@@ -1,16 +1,17 @@
 import type { ConversationRecord } from '../conversation/log/log.ts';
-import type { TurnPolicy } from '../conversation/policies/turn-policy.ts';
+import { nextSpeaker } from '../conversation/turn/decide.ts';
 import type { Conversation } from '../protocol/conversation.ts';
 
 /**
  * A conversation as clients see it. An agent's state follows from the log and the roster, so that every
  * instance says the same.
  */
-export function viewConversation(record: ConversationRecord, nextSpeaker: TurnPolicy): Conversation {
+export function viewConversation(record: ConversationRecord): Conversation {
   const { id, status, settings, turns, agentTurns, usage, lastSeq } = record;
-  const speaker = nextSpeaker({ agents: settings.agents, turns });
+  const speaker = status === 'running' ? nextSpeaker({ ...record, status }) : undefined;
   return {
     id,
+    tenant: record.tenant,
     topic: settings.topic,
     status,
     agents: settings.agents.map(({ name, provider, model }, index) => ({
@@ -18,7 +19,7 @@ export function viewConversation(record: ConversationRecord, nextSpeaker: TurnPo
       provider,
       model,
       turns: agentTurns[index] ?? 0,
-      state: status !== 'running' ? 'idle' : index === speaker ? 'generating' : 'waiting',
+      state: speaker === undefined ? 'idle' : index === speaker ? 'generating' : 'waiting',
     })),
     turns,
     maxTurns: settings.maxTurns,
@@ -28,6 +29,9 @@ export function viewConversation(record: ConversationRecord, nextSpeaker: TurnPo
     startedAt: record.startedAt,
     endedAt: record.endedAt,
     termination: record.ending,
+    pause: record.pause,
+    outcome: record.outcome,
+    forkedFrom: record.forkedFrom,
     settings,
     metadata: settings.metadata,
   };

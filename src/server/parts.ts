@@ -1,8 +1,7 @@
 import type { fastify } from 'fastify';
 import type { Happening } from '../conversation/happenings.ts';
-import type { ConversationCatalog, ConversationQueue } from '../conversation/log/log.ts';
+import type { ConversationCatalog, ConversationLog } from '../conversation/log/log.ts';
 import type { RosterEntry, SettingsDefaults } from '../conversation/log/settings.ts';
-import type { TurnPolicy } from '../conversation/policies/turn-policy.ts';
 import type { LiveFeed } from '../conversation/stream/live.ts';
 import type { Tracer } from '../conversation/tracer.ts';
 import type { CircuitState } from '../conversation/turn/lane.ts';
@@ -13,7 +12,7 @@ import type { AddressPolicy } from '../security/addresses.ts';
 
 /** What the server is built from. */
 export interface ServerParts {
-  queue: ConversationQueue;
+  log: ConversationLog;
   catalog: ConversationCatalog;
   live: LiveFeed;
   /** Whether the log may lose what it acknowledged last, as a Redis may that syncs less than always. */
@@ -26,7 +25,6 @@ export interface ServerParts {
   addresses: AddressPolicy;
   /** Code points. */
   maxMessageLength: number;
-  nextSpeaker: TurnPolicy;
   observe: (happening: Happening) => void;
   metrics: Pick<Metrics, 'expose' | 'answered' | 'streams'>;
   tracer: Tracer;

@@ -11,7 +11,6 @@ export interface KeptKey {
 /** What a storage keeps of a conversation besides its log. */
 export interface KeptConversation {
   record: ConversationRecord;
-  lastSender: string;
   idempotency: KeptKey | null;
 }
 
@@ -35,7 +34,7 @@ export interface ConversationArchive {
   /** Undefined where there is no such conversation. */
   read(id: string): Promise<KeptConversation | undefined>;
 
-  /** As the ConversationQueue's; also of a log that was restored only in part. */
+  /** As the ConversationLog's; also of a log that was restored only in part. */
   readOn(id: string, afterSeq: number, limit: number): Promise<LogEntry[]>;
 
   /**

@@ -1,11 +1,12 @@
-import type { Message } from '../conversation/log/events.ts';
-import { type ContextMessage, toContext } from '../conversation/log/log.ts';
+import type { ContextMessage } from '../conversation/log/log.ts';
 
 /** Characters of messages kept in memory, of all conversations together. */
 const MAX_CHARACTERS = 64 * 1024 * 1024;
 
 interface Tail {
   messages: ContextMessage[];
+  /** The seq of the last event that it knows of. */
+  lastSeq: number;
   /** How many messages it keeps. */
   limit: number;
   characters: number;
@@ -33,40 +34,53 @@ export class RecentMessages {
   async read(
     conversationId: string,
     limit: number,
-    read: () => Promise<ContextMessage[]>,
+    read: () => Promise<{ messages: ContextMessage[]; lastSeq: number }>,
   ): Promise<ContextMessage[]> {
     const reading = {};
     this.#readings.set(conversationId, reading);
     try {
-      const messages = await read();
+      const { messages, lastSeq } = await read();
       const isCurrent = this.#readings.get(conversationId) === reading;
-      if (isCurrent && messages.length > 0) this.set(conversationId, limit, messages);
+      if (isCurrent && messages.length > 0) this.set(conversationId, limit, messages, lastSeq);
       return messages;
     } finally {
       if (this.#readings.get(conversationId) === reading) this.#readings.delete(conversationId);
     }
   }
 
-  /** Remembers the last `limit` messages of a log. */
-  set(conversationId: string, limit: number, messages: readonly ContextMessage[]): void {
+  /** Remembers the last `limit` messages of a log that ends at `lastSeq`. */
+  set(conversationId: string, limit: number, messages: readonly ContextMessage[], lastSeq: number): void {
     this.drop(conversationId);
-    const characters = messages.reduce((sum, { content }) => sum + content.length, 0);
-    this.#tails.set(conversationId, { messages: [...messages], limit, characters });
+    const kept = messages.slice(-limit);
+    const characters = kept.reduce((sum, { content }) => sum + content.length, 0);
+    this.#tails.set(conversationId, { messages: kept, lastSeq, limit, characters });
     this.#characters += characters;
     this.#evict();
   }
 
-  /** Follows the log of a conversation that is remembered; what doesn't follow on is not believed. */
-  append(conversationId: string, message: Message): void {
+  /**
+   * Follows the log of a conversation that is remembered; what doesn't follow on is not believed.
+   *
+   * @param messages those among the events from `expectedSeq` to `lastSeq`
+   */
+  follow(
+    conversationId: string,
+    expectedSeq: number,
+    messages: readonly ContextMessage[],
+    lastSeq: number,
+  ): void {
     this.#readings.delete(conversationId);
     const tail = this.#tails.get(conversationId);
     if (!tail) return;
-    if (tail.messages.at(-1)?.seq !== message.seq - 1) return this.drop(conversationId);
-    tail.messages.push(toContext(message));
-    let change = message.content.length;
-    if (tail.messages.length > tail.limit) change -= tail.messages.shift()?.content.length ?? 0;
-    tail.characters += change;
-    this.#characters += change;
+    if (tail.lastSeq !== expectedSeq) return this.drop(conversationId);
+    tail.lastSeq = lastSeq;
+    for (const message of messages) {
+      tail.messages.push(message);
+      let change = message.content.length;
+      if (tail.messages.length > tail.limit) change -= tail.messages.shift()?.content.length ?? 0;
+      tail.characters += change;
+      this.#characters += change;
+    }
     this.#evict();
   }
 

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { IDEMPOTENCY_WINDOW_MS, type NewConversation } from '../../src/conversation/log/log.ts';
+import { pausedEvent, resumedEvent } from '../../src/conversation/log/events.ts';
+import { EVERY_TENANT, IDEMPOTENCY_WINDOW_MS } from '../../src/conversation/log/log.ts';
 import {
   Announced,
   agent,
@@ -21,11 +22,84 @@ export function describeCatalog(open: OpenStorage): void {
   beforeEach(async () => {
     storage = await open(new Announced());
   });
-  const create = async (extra: Partial<NewConversation> = {}): Promise<string> => {
+  const create = async (extra: Parameters<typeof conversation>[0] = {}): Promise<string> => {
     const made = conversation(extra);
     expect(await storage.create(made)).toEqual({ outcome: 'created' });
     return made.id;
   };
+
+  describe('tenants', () => {
+    const page = { limit: 10 };
+    const ids = ({ items }: { items: { id: string }[] }): string[] => items.map(({ id }) => id);
+
+    it('2.5: what is another one is found nowhere', async () => {
+      const { backend } = storage;
+      const [ours, theirs] = [await create({ tenant: 'ours' }), await create({ tenant: 'theirs' })];
+      const plain = await create();
+      expect(await backend.get('ours', ours)).toMatchObject({ id: ours, tenant: 'ours' });
+      expect(await backend.get('ours', theirs)).toBeUndefined();
+      expect(await backend.get('default', ours)).toBeUndefined();
+      expect(await backend.delete('ours', theirs)).toBe(false);
+      for (const filter of [{}, { status: 'running' }, { provider: 'claude' }, { q: 'science' }] as const) {
+        expect(ids(await backend.list('ours', filter, page))).toEqual([ours]);
+        expect(ids(await backend.list('default', filter, page))).toEqual([plain]);
+        expect(ids(await backend.list('nobody', filter, page))).toEqual([]);
+        expect(ids(await backend.list(EVERY_TENANT, filter, page)).toSorted()).toEqual(
+          [ours, theirs, plain].toSorted(),
+        );
+      }
+      expect(await backend.delete('theirs', theirs)).toBe(true);
+      expect(await backend.get(EVERY_TENANT, theirs)).toBeUndefined();
+    });
+  });
+
+  describe('labels', () => {
+    it('find conversations by entries of their metadata, as texts', async () => {
+      const metadata = [{ run: 1 }, { run: '1', ok: true }, { run: 2 }, {}] as const;
+      const made: string[] = [];
+      for (const entries of metadata) made.push(await create({ settings: settings({ metadata: entries }) }));
+      const found = async (labels: Record<string, string>): Promise<number[]> => {
+        const { items } = await storage.list({ labels }, { limit: 10 });
+        return items.map(({ id }) => made.indexOf(id)).toSorted();
+      };
+      expect(await found({ run: '1' })).toEqual([0, 1]);
+      expect(await found({ run: '1', ok: 'true' })).toEqual([1]);
+      expect(await found({ run: '3' })).toEqual([]);
+      expect(await found({ ['constructor']: '1' })).toEqual([]);
+      expect(await found({})).toEqual([0, 1, 2, 3]);
+    });
+  });
+
+  describe('pauses', () => {
+    it('10.1: stand in the record and in lists, and nobody runs them, until they are over', async () => {
+      const id = await create();
+      const paused = pausedEvent(3, later(3000), { for: 'human', by: 'system', agent: 'Ada' });
+      await storage.addMessage(id, 2, [paused]);
+      const pause = { for: 'human', since: later(3000).toISOString(), by: 'system', agent: 'Ada' };
+      expect(await storage.get(id)).toMatchObject({ status: 'paused', pause, lastSeq: 3 });
+      expect((await storage.list({ status: 'paused' }, { limit: 5 })).items).toMatchObject([{ id, pause }]);
+      expect((await storage.list({ status: 'running' }, { limit: 5 })).items).toEqual([]);
+      expect(await storage.unfinished()).toEqual([]);
+      await storage.addMessage(id, 3, [resumedEvent(4, later(4000), { by: 'user' })]);
+      expect(await storage.get(id)).toMatchObject({ status: 'running', pause: null, lastSeq: 4 });
+      expect(await storage.unfinished()).toEqual([id]);
+      await storage.addMessage(id, 4, [ended(5)]);
+      expect(await storage.get(id)).toMatchObject({ status: 'terminated', pause: null });
+    });
+
+    it('a conversation that waits for its place stays queued until it is started', async () => {
+      const id = await create({ startedAt: null });
+      await storage.addMessage(id, 2, [pausedEvent(3, later(3000), { for: 'user', by: 'user' })]);
+      expect(await storage.get(id)).toMatchObject({ status: 'paused' });
+      await storage.addMessage(id, 3, [resumedEvent(4, later(4000), { by: 'user' })]);
+      expect(await storage.get(id)).toMatchObject({ status: 'queued', startedAt: null });
+      await storage.markStarted(id, later(5000));
+      expect(await storage.get(id)).toMatchObject({
+        status: 'running',
+        startedAt: later(5000).toISOString(),
+      });
+    });
+  });
 
   describe('records', () => {
     it('begin as their settings say', async () => {
@@ -36,16 +110,22 @@ export function describeCatalog(open: OpenStorage): void {
       const id = await create({ settings: all });
       expect(await storage.get(id)).toEqual({
         id,
+        tenant: 'default',
         status: 'running',
         settings: all,
         turns: 0,
         agentTurns: [0, 0],
         usage: { inputTokens: 0, outputTokens: 0, totalTokens: 0, costUsd: 0 },
         lastSeq: 2,
+        lastSender: 'Moderator',
+        lastSpeaker: null,
         createdAt: START.toISOString(),
         startedAt: START.toISOString(),
         endedAt: null,
         ending: null,
+        pause: null,
+        outcome: null,
+        forkedFrom: null,
       });
     });
 

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { nudgeEvent, replyEvent } from '../../src/conversation/log/events.ts';
+import { type ConversationEvent, nudgeEvent, replyEvent } from '../../src/conversation/log/events.ts';
 import type { ContextMessage } from '../../src/conversation/log/log.ts';
+import { SharedQueue } from '../../src/conversation/log/shared-queue.ts';
 import { readEvent } from '../../src/protocol/read-event.ts';
 import {
   Announced,
@@ -18,10 +19,11 @@ import {
 import { describeCatalog } from './catalog.ts';
 import { describeListing } from './listing.ts';
 
-/** What every backend of the ports ConversationQueue and ConversationCatalog has to do. */
+/** What every backend of the ports ConversationLog and ConversationCatalog has to do. */
 export function describeQueue(name: string, open: OpenStorage): void {
   describe(`${name} as the shared queue`, () => {
     describeAppending(open);
+    describeSixVerbs(open);
     describeReading(open);
     describeAnnouncing(open);
   });
@@ -32,6 +34,30 @@ export function describeQueue(name: string, open: OpenStorage): void {
 }
 
 const NOWHERE = '01900000-0000-7000-8000-000000000000';
+
+/** The face that the platform is known for. */
+function describeSixVerbs(open: OpenStorage): void {
+  it('has the six verbs of the shared queue', async () => {
+    const storage = await open(new Announced());
+    const made = conversation();
+    await storage.create(made);
+    const { id } = made;
+    const queue = new SharedQueue({ log: storage.backend, catalog: storage.backend }, () => later(9000));
+    await queue.healthCheck();
+    expect(await queue.addMessage(id, 2, [reply(3)])).toBe('appended');
+    expect(await queue.addMessage(id, 2, [reply(3)])).toBe('sequence_conflict');
+    expect(await queue.addMessage(NOWHERE, 2, [reply(3)])).toBe('not_found');
+    expect((await queue.getContext(id, 1)).map(({ content }) => content)).toEqual(['reply 1']);
+    expect(await queue.getLastSender(id)).toBe('Ada');
+    expect(await queue.getLastSender(NOWHERE)).toBeUndefined();
+    expect(await queue.isTerminated(id)).toBe(false);
+    expect(await queue.markTerminated(id, ENDED_BY_USER)).toBe('appended');
+    expect(await queue.markTerminated(id, ENDED_BY_USER)).toBe('terminated');
+    expect(await queue.addMessage(id, 4, [reply(5)])).toBe('terminated');
+    expect(await queue.isTerminated(id)).toBe(true);
+    expect((await readLog(storage, id)).at(-1)).toMatchObject({ seq: 4, type: 'conversation.terminated' });
+  });
+}
 
 function describeAppending(open: OpenStorage): void {
   let storage: Storage;
@@ -64,6 +90,21 @@ function describeAppending(open: OpenStorage): void {
     expect(await storage.getContext(id, 10)).toHaveLength(2);
     const next = replyEvent(5, later(5000), { turn: 2, sender: 'Ben', content: 'New.', metadata: {} });
     expect(await storage.addMessage(id, 4, [next])).toBe('appended');
+  });
+
+  it('DESIGN: takes an event of a type that nobody here knows, and all else goes on', async () => {
+    const unknown = { seq: 3, type: 'tool.called', at: later(3000).toISOString(), tool: { name: 'clock' } };
+    const event = unknown as unknown as ConversationEvent;
+    expect(await storage.addMessage(id, 2, [event, reply(4)])).toBe('appended');
+    expect((await readLog(storage, id)).at(2)).toEqual({
+      seq: 3,
+      type: 'tool.called',
+      json: JSON.stringify(unknown),
+    });
+    expect(await storage.get(id)).toMatchObject({ status: 'running', lastSeq: 4, turns: 2 });
+    expect((await storage.getContext(id, 10)).map(({ seq }) => seq)).toEqual([2, 4]);
+    expect((await storage.messages(id, {}, { limit: 10, afterSeq: 0 })).items).toHaveLength(2);
+    expect(await storage.addMessage(id, 4, [ended(5)])).toBe('appended');
   });
 
   it('keeps the trace that a conversation belongs to, and nothing where it has none', async () => {

@@ -1,4 +1,5 @@
 import { MemoryStorage } from '../../src/storage/memory.ts';
+import { asked } from '../fixtures/storage.ts';
 import { describeQueue } from './log.ts';
 
-describeQueue('memory', (live) => new MemoryStorage(live));
+describeQueue('memory', (live) => asked(new MemoryStorage(live)));

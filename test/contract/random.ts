@@ -15,6 +15,7 @@ import {
   type Storage,
   settings,
 } from '../fixtures/conversations.ts';
+import { asked } from '../fixtures/storage.ts';
 
 const NAMES = ['Ada', '__proto__', 'O"N\'eill'];
 const PROVIDERS = ['claude', 'grok', 'embedded'];
@@ -123,7 +124,7 @@ export function describeRandomly(name: string, open: OpenStorage): void {
         fc.asyncProperty(rounds, async (all) => {
           const [theirs, ours] = [new Announced(), new Announced()];
           const backend = await open(theirs);
-          const model = new MemoryStorage(ours);
+          const model = asked(new MemoryStorage(ours));
           const ids: string[] = [];
           for (const [index, { steps, query }] of all.entries()) {
             const actions = await prepare(steps, ids, index, model);

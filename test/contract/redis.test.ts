@@ -4,6 +4,7 @@ import type { LiveAnnouncer } from '../../src/conversation/stream/live.ts';
 import { connect } from '../../src/storage/redis/connection.ts';
 import { openRedisStorage, type RedisStorage } from '../../src/storage/redis/storage.ts';
 import { type RedisServer, startCluster, startRedis } from '../fixtures/redis.ts';
+import { type Asked, asked } from '../fixtures/storage.ts';
 import { describeQueue } from './log.ts';
 import { describeRandomly } from './random.ts';
 
@@ -16,7 +17,7 @@ function describeBackend(name: string, start: () => Promise<RedisServer>): void 
     afterAll(() => server.stop());
 
     /** On the one server, each storage has keys of its own. */
-    function open(live: LiveAnnouncer): RedisStorage {
+    function open(live: LiveAnnouncer): Asked<RedisStorage> {
       const prefix = randomUUID();
       const storage = openRedisStorage({
         client: connect(server.url, () => {}),
@@ -25,7 +26,7 @@ function describeBackend(name: string, start: () => Promise<RedisServer>): void 
         live,
       });
       onTestFinished(() => storage.close());
-      return storage;
+      return asked(storage);
     }
     describeQueue(name, open);
     describeRandomly(name, open);

@@ -2,13 +2,14 @@ import { onTestFinished } from 'vitest';
 import type { LiveAnnouncer } from '../../src/conversation/stream/live.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';
 import { temporaryFolder } from '../fixtures/server.ts';
+import { asked } from '../fixtures/storage.ts';
 import { describeQueue } from './log.ts';
 import { describeRandomly } from './random.ts';
 
 function open(live: LiveAnnouncer) {
   const storage = openSqliteStorage(temporaryFolder(), 'a test', live);
   onTestFinished(() => storage.close());
-  return storage;
+  return asked(storage);
 }
 
 describeQueue('SQLite', open);

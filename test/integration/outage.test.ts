@@ -10,6 +10,7 @@ import { MemoryStorage } from '../../src/storage/memory.ts';
 import { agent, conversation, START, settings } from '../fixtures/conversations.ts';
 import { orchestratorParts } from '../fixtures/orchestrator-parts.ts';
 import { finish, text } from '../fixtures/providers.ts';
+import { asked } from '../fixtures/storage.ts';
 
 const CONVERSATIONS = 100;
 const TURNS = 60;
@@ -52,12 +53,12 @@ class FailingVendor implements Provider {
 
 it('a vendor that is away for 90 s is waited for: one probe a window, and everybody comes to the end', async () => {
   const live = new LocalLive();
-  const storage = new MemoryStorage(live);
+  const storage = asked(new MemoryStorage(live));
   const provider = new FailingVendor();
   const states: string[] = [];
   const lanes = createLanes(() => DEFAULT_LANE_SETTINGS, { onChange: ({ to }) => states.push(to) });
   const parts = orchestratorParts({
-    queue: storage,
+    log: storage.backend,
     live,
     bindModel: (id, model) => ({ provider, lane: lanes.lane(id, model), price: undefined }),
     retryDelayMs: (error, tries) => retryDelayMs(error, tries, Math.random),

@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ConversationFilter } from '../../src/conversation/log/log.ts';
-import type { RedisStorage } from '../../src/storage/redis/storage.ts';
-import { conversation, ENDED_BY_USER, later, settings } from '../fixtures/conversations.ts';
+import { conversation, ENDED_BY_USER, later, type Storage, settings } from '../fixtures/conversations.ts';
 import { seededRandom } from '../fixtures/random.ts';
 import { type RedisServer, startRedis } from '../fixtures/redis.ts';
 import { openInstance, operator } from '../fixtures/redis-storage.ts';
@@ -13,11 +12,7 @@ describe('lists out of the indexes', () => {
   });
   afterAll(() => server.stop());
 
-  async function listAll(
-    storage: RedisStorage,
-    filter: ConversationFilter,
-    limit: number,
-  ): Promise<string[]> {
+  async function listAll(storage: Storage, filter: ConversationFilter, limit: number): Promise<string[]> {
     const topics: string[] = [];
     let cursor: string | undefined;
     do {

@@ -17,17 +17,17 @@ import { type Act, ScriptedProvider, text } from '../fixtures/providers.ts';
 
 /** Begins to run a conversation, as far as the live side is told. */
 async function runOn({ live }: Instance, id: string): Promise<{ stop: () => void }> {
-  return await live.onEnd(id, () => {});
+  return await live.onStop(id, () => {});
 }
 
-async function commit({ queue }: Instance, attempt: AttemptUnderWay, id: string): Promise<void> {
+async function commit({ log }: Instance, attempt: AttemptUnderWay, id: string): Promise<void> {
   const { id: name, afterSeq, agent, text: content } = attempt;
   const event = reply(afterSeq + 1, { sender: agent, content, metadata: { attempt: name } });
-  expect(await queue.addMessage(id, afterSeq, [event])).toBe('appended');
+  expect(await log.addMessage(id, afterSeq, [event])).toBe('appended');
 }
 
-async function end({ queue }: Instance, id: string): Promise<void> {
-  expect(await queue.markTerminated(id, ENDED_BY_USER)).toBe('appended');
+async function end({ log }: Instance, id: string): Promise<void> {
+  expect(await log.markTerminated(id, ENDED_BY_USER)).toBe('appended');
 }
 
 /** Cuts the connection on which an instance listens, until it connects again. */
@@ -45,7 +45,7 @@ function run(instance: Instance, id: string, script: () => readonly Act[] | stri
   onTestFinished(() => drain.abort());
   const done = runConversation(
     orchestratorParts({
-      queue: instance.queue,
+      log: instance.log,
       live: instance.live,
       bindModel: () => ({ provider, lane: DIRECT_LANE, price: undefined }),
       now: () => new Date('2026-01-31T12:00:01.000Z'),
@@ -94,7 +94,7 @@ describe.each(SHARED_REDISES)('on $on, watched on another instance than it runs 
     const run = await runOn(here, id);
     const watching = [new Watching(here, id), new Watching(there, id)];
     await Promise.all(watching.map((one) => one.had(2)));
-    const [last] = await here.queue.readOn(id, 1, 1);
+    const [last] = await here.log.readOn(id, 1, 1);
     const attempt = { ...attemptAt(1, 'a'), afterMark: last && markOfEntry(last) };
     here.live.started(id, attempt);
     here.live.said(id, attempt, 'Text');
@@ -301,7 +301,7 @@ describe.each(SHARED_REDISES)('on $on, watched on another instance than it runs 
     const [here, there] = [instances.open(), instances.open()];
     const id = await instances.create();
     const { promise, resolve } = Promise.withResolvers<void>();
-    await here.live.onEnd(id, resolve);
+    await here.live.onStop(id, () => resolve());
     const far = new Watching(there, id);
     await far.had(2);
     await instances.remove(there, id);
@@ -474,7 +474,7 @@ it('DESIGN 8: where Redis is away for good, who wants to listen is told so, and 
   const id = await instances.create();
   here.die();
   await expect(new Watching(here, id).end).rejects.toThrow('Connection is closed');
-  await expect(here.live.onEnd(id, () => {})).rejects.toThrow('Connection is closed');
+  await expect(here.live.onStop(id, () => {})).rejects.toThrow('Connection is closed');
 });
 
 it('4.4: an event that another instance appended is told once, whoever runs the conversation', async () => {
@@ -484,10 +484,10 @@ it('4.4: an event that another instance appended is told once, whoever runs the 
   const all = [new Watching(here, id), new Watching(there, id)];
   for (const one of all) await one.had(2);
   for (let seq = 3; seq <= 12; seq++) {
-    const { queue } = seq % 2 === 0 ? here : there;
-    expect(await queue.addMessage(id, seq - 1, [reply(seq)])).toBe('appended');
+    const { log } = seq % 2 === 0 ? here : there;
+    expect(await log.addMessage(id, seq - 1, [reply(seq)])).toBe('appended');
   }
-  expect(await here.queue.addMessage(id, 12, [reply(13), ended(14)])).toBe('appended');
+  expect(await here.log.addMessage(id, 12, [reply(13), ended(14)])).toBe('appended');
   for (const one of all) {
     expect(await one.end).toBe('ended');
     expect(one.follower.events).toHaveLength(14);

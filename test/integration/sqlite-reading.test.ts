@@ -2,16 +2,16 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import * as fc from 'fast-check';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import type { Message } from '../../src/conversation/log/events.ts';
 import { type ContextMessage, type ConversationFilter, toContext } from '../../src/conversation/log/log.ts';
 import { RecentMessages } from '../../src/storage/recent-messages.ts';
 import { Beginnings } from '../../src/storage/sqlite/beginnings.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';
 import { Announced, conversation, ENDED_BY_USER, later, reply, settings } from '../fixtures/conversations.ts';
 import { temporaryFolder } from '../fixtures/server.ts';
+import { asked } from '../fixtures/storage.ts';
 
 function open(folder = temporaryFolder()) {
-  const storage = openSqliteStorage(folder, 'a test', new Announced());
+  const storage = asked(openSqliteStorage(folder, 'a test', new Announced()));
   onTestFinished(() => storage.close());
   return { storage, folder };
 }
@@ -89,7 +89,7 @@ describe('queries', () => {
     const folder = temporaryFolder();
     const path = join(folder, 'conversations.sqlite');
     const made = conversation({ settings: settings({ topic: 'Τέλος of BEES' }) });
-    const before = openSqliteStorage(folder, 'a test', new Announced());
+    const before = asked(openSqliteStorage(folder, 'a test', new Announced()));
     await before.create(made);
     before.close();
     const database = new Database(path);
@@ -105,7 +105,7 @@ describe('queries', () => {
 
   it('find one and two characters in topics that were written before there was an index of them', async () => {
     const folder = temporaryFolder();
-    const before = openSqliteStorage(folder, 'a test', new Announced());
+    const before = asked(openSqliteStorage(folder, 'a test', new Announced()));
     const topics = Array.from({ length: 300 }, (_, index) => `${index} Bees 🐝`);
     const made = topics.map((topic) => conversation({ settings: settings({ topic }) }));
     for (const each of made) await before.create(each);
@@ -211,17 +211,17 @@ describe('the messages that are remembered', () => {
   it('are forgotten, the longest remembered first, when they are too many', () => {
     const recent = new RecentMessages();
     const content = 'x'.repeat(1024 * 1024);
-    const message = (seq: number): Message => ({ ...reply(seq).message, content });
-    for (let index = 0; index < 64; index++) recent.set(`c-${index}`, 1, [message(3)]);
+    const message = (seq: number) => toContext({ ...reply(seq).message, content });
+    for (let index = 0; index < 64; index++) recent.set(`c-${index}`, 1, [message(3)], 3);
     expect(recent.get('c-0', 1)).toHaveLength(1);
-    for (let seq = 4; seq < 100; seq++) recent.append('c-63', message(seq));
+    for (let seq = 4; seq < 100; seq++) recent.follow('c-63', seq - 1, [message(seq)], seq);
     expect(recent.get('c-0', 1)).toHaveLength(1);
-    recent.set('c-64', 1, [message(3)]);
+    recent.set('c-64', 1, [message(3)], 3);
     expect(recent.get('c-0', 1)).toBeUndefined();
     expect(recent.get('c-1', 1)).toHaveLength(1);
     expect(recent.get('c-63', 1)).toMatchObject([{ seq: 99 }]);
     recent.drop('c-2');
-    recent.set('c-65', 1, [message(3)]);
+    recent.set('c-65', 1, [message(3)], 3);
     expect(recent.get('c-1', 1)).toHaveLength(1);
   });
 });

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { openingEvents } from '../../src/conversation/log/events.ts';
+import { initialRecord } from '../../src/conversation/log/record.ts';
 import { openDatabase } from '../../src/storage/sqlite/database.ts';
 import { GroupCommit } from '../../src/storage/sqlite/group-commit.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';
@@ -19,9 +19,10 @@ import {
   settings,
 } from '../fixtures/conversations.ts';
 import { temporaryFolder } from '../fixtures/server.ts';
+import { asked } from '../fixtures/storage.ts';
 
 function open(folder = temporaryFolder(), live = new Announced()) {
-  const storage = openSqliteStorage(folder, 'a test', live);
+  const storage = asked(openSqliteStorage(folder, 'a test', live));
   onTestFinished(() => storage.close());
   return { storage, folder, live };
 }
@@ -87,10 +88,12 @@ describe('group commit', () => {
     const creation = (id: string, size: number): WriteOperation => ({
       kind: 'create',
       id,
+      tenant: 'default',
       createdAt: 0,
       startedAt: 0,
       settings: settings({ topic: id }),
-      opening: openingEvents(settings(), new Date(0))[1].message,
+      messages: [],
+      record: initialRecord(settings()),
       entries: [{ seq: 1, type: 'conversation.created', json: 'x'.repeat(size) }],
       idempotency: null,
     });

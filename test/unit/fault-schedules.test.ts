@@ -17,6 +17,7 @@ import { MemoryStorage } from '../../src/storage/memory.ts';
 import { agent, conversation, readLog, settings } from '../fixtures/conversations.ts';
 import { orchestratorParts } from '../fixtures/orchestrator-parts.ts';
 import { type Act, finish, ScriptedProvider, text } from '../fixtures/providers.ts';
+import { asked } from '../fixtures/storage.ts';
 
 /** What one call does: an answer, a failure before or after some text, too little, or silence. */
 type Call =
@@ -76,7 +77,7 @@ it('DESIGN 1 to 5: whatever vendors do and whenever runs are cut off, the log ke
   await fc.assert(
     fc.asyncProperty(schedule, async ({ calls, fallbacks, onCircuitOpen, maxTurns, cuts }) => {
       const live = new LocalLive();
-      const storage = new MemoryStorage(live);
+      const storage = asked(new MemoryStorage(live));
       const others = ['b', 'c'].slice(0, fallbacks).map((model) => ({ provider: 'scripted', model }));
       const agents = ['Ada', 'Ben'].map((name) =>
         agent(name, { provider: 'scripted', model: 'a', ...(fallbacks > 0 && { fallbacks: others }) }),
@@ -101,7 +102,7 @@ it('DESIGN 1 to 5: whatever vendors do and whenever runs are cut off, the log ke
         { onChange: () => {} },
       );
       const parts = orchestratorParts({
-        queue: storage,
+        log: storage.backend,
         live,
         bindModel: (id, model) => ({ provider, lane: lanes.lane(id, model), price: undefined }),
         retryDelayMs: (error, tries) =>

@@ -11,7 +11,8 @@ function stage(maxActive: number) {
         ends.set(id, resolve);
         drain.tell({ leave: resolve, abort: resolve });
       }),
-    onPlace: (id) => placed.push(id),
+    giveUp: async () => {},
+    onPlace: async (id) => void placed.push(id),
     onError: () => {},
     unfinished: async () => [],
     maxActive,

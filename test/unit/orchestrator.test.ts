@@ -14,6 +14,7 @@ import { MemoryStorage } from '../../src/storage/memory.ts';
 import { conversation, ENDED_BY_USER, readLog, reply, START, settings } from '../fixtures/conversations.ts';
 import { orchestratorParts } from '../fixtures/orchestrator-parts.ts';
 import { type Act, finish, ScriptedProvider, text } from '../fixtures/providers.ts';
+import { type Asked, asked } from '../fixtures/storage.ts';
 
 type Script = (request: GenerateRequest) => readonly Act[] | string;
 
@@ -26,14 +27,15 @@ const distinct: Script = ({ seed, agent }) => {
 /** The orchestrator on a queue in memory, with a provider that plays a script and the clock of the tests. */
 async function stage(script: Script = distinct, extra: Parameters<typeof settings>[0] = {}) {
   const live = new LocalLive();
-  const storage = new MemoryStorage(live);
+  const backend = new MemoryStorage(live);
+  const storage = asked(backend);
   const made = conversation({ settings: settings({ maxTurns: 4, ...extra }) });
   await storage.create(made);
   const provider = new ScriptedProvider(script);
   const happenings: Happening[] = [];
   const drain = new Drain();
   const parts = orchestratorParts({
-    queue: storage,
+    log: backend,
     live,
     bindModel: () => ({ provider, lane: DIRECT_LANE, price: undefined }),
     elapsed: () => Date.now(),
@@ -43,6 +45,7 @@ async function stage(script: Script = distinct, extra: Parameters<typeof setting
   return {
     id,
     live,
+    backend,
     storage,
     provider,
     parts,
@@ -118,12 +121,10 @@ describe('a conversation that runs to its end', () => {
   });
 
   it('appends the last message and the end in one append', async () => {
-    const { run, storage } = await stage(() => 'We are [done].');
-    const appends = vi.spyOn(storage, 'addMessage');
-    const ends = vi.spyOn(storage, 'markTerminated');
+    const { run, backend } = await stage(() => 'We are [done].');
+    const appends = vi.spyOn(backend, 'append');
     await run();
     expect(appends.mock.calls.map(([, , events]) => events.length)).toEqual([1, 2]);
-    expect(ends).not.toHaveBeenCalled();
   });
 
   it.each<[string, Script, string, string]>([
@@ -170,10 +171,11 @@ describe('a conversation that runs to its end', () => {
 
 describe('a conversation that others meddle with', () => {
   it('loses the race for a turn, reads on, and goes on with the next', async () => {
-    const { run, storage, id, record, log, provider, happened } = await stage();
-    const append = storage.addMessage.bind(storage);
-    vi.spyOn(storage, 'addMessage').mockImplementationOnce(async (...given) => {
-      expect(await append(id, 2, [reply(3, { sender: 'Ada', content: 'I was first.' })])).toBe('appended');
+    const { run, backend, storage, id, record, log, provider, happened } = await stage();
+    const append = backend.append.bind(backend);
+    vi.spyOn(backend, 'append').mockImplementationOnce(async (...given) => {
+      const first = reply(3, { sender: 'Ada', content: 'I was first.' });
+      expect(await storage.addMessage(id, 2, [first])).toBe('appended');
       return append(...given);
     });
     await run();
@@ -185,7 +187,7 @@ describe('a conversation that others meddle with', () => {
     expect((await record())?.ending?.reason).toBe('max_turns');
   });
 
-  it.each<[string, (storage: MemoryStorage, id: string) => Promise<unknown>, number | undefined]>([
+  it.each<[string, (storage: Asked, id: string) => Promise<unknown>, number | undefined]>([
     ['ended', (storage, id) => storage.markTerminated(id, ENDED_BY_USER), 3],
     ['removed', (storage, id) => storage.delete(id), undefined],
   ])('stops the call in flight when it is %s', async (_, meddle, lastSeq) => {
@@ -248,8 +250,8 @@ describe('a conversation that others meddle with', () => {
   });
 
   it('fails with the storage, and the next run goes on', async () => {
-    const { run, storage, record } = await stage();
-    vi.spyOn(storage, 'addMessage').mockRejectedValueOnce(new Error('disk full'));
+    const { run, backend, record } = await stage();
+    vi.spyOn(backend, 'append').mockRejectedValueOnce(new Error('disk full'));
     await expect(run()).rejects.toThrow('disk full');
     await run();
     expect(await record()).toMatchObject({ turns: 4, ending: { reason: 'max_turns' } });
@@ -273,8 +275,8 @@ describe('a conversation that its run is asked to leave', () => {
   }
 
   it('keeps the turn under way, although the storage is busy, and begins no other', async () => {
-    const { run, storage, provider, record, happened } = await leftInCall(distinct);
-    const append = vi.spyOn(storage, 'addMessage');
+    const { run, backend, provider, record, happened } = await leftInCall(distinct);
+    const append = vi.spyOn(backend, 'append');
     append.mockRejectedValueOnce(new AppError('overloaded', 'too busy'));
     const running = run();
     await vi.waitFor(() => expect(append).toHaveBeenCalledTimes(1));

@@ -5,7 +5,8 @@ import {
   type MessageMetadata,
   openingEvents,
 } from '../../src/conversation/log/events.ts';
-import { addUsage, fold, NO_USAGE } from '../../src/conversation/log/state.ts';
+import { addUsage, NO_USAGE } from '../../src/conversation/log/record.ts';
+import { fold } from '../../src/conversation/log/state.ts';
 import { agent, ENDED_BY_USER, ended, reply, START, settings } from '../fixtures/conversations.ts';
 
 const NAMES = ['Ada', 'Ben', '__proto__'];
@@ -76,8 +77,8 @@ describe('the state of a conversation', () => {
       turns: 0,
       usage: NO_USAGE,
       lastMessage: { turn: 0, sender: 'Moderator' },
-      agents: NAMES.map((name) => ({ name, turns: 0 })),
-      ending: undefined,
+      agentTurns: NAMES.map(() => 0),
+      ending: null,
     });
   });
 
@@ -131,7 +132,7 @@ describe('the state of a conversation', () => {
             ? null
             : costs.reduce<number>((sum, cost) => sum + (cost ?? 0), 0),
         });
-        expect(state?.agents.map(({ turns }) => turns)).toEqual(
+        expect(state?.agentTurns).toEqual(
           NAMES.map((name) => replies.filter(({ sender }) => sender === name).length),
         );
       }),
@@ -139,9 +140,9 @@ describe('the state of a conversation', () => {
   });
 
   it('has no cost any more after one reply without a price', () => {
-    const unknown = addUsage(NO_USAGE, reply(3).message);
+    const unknown = addUsage(NO_USAGE, reply(3).message.metadata);
     expect(unknown.costUsd).toBeNull();
-    expect(addUsage(unknown, reply(4, { metadata: { costUsd: 1 } }).message).costUsd).toBeNull();
+    expect(addUsage(unknown, reply(4, { metadata: { costUsd: 1 } }).message.metadata).costUsd).toBeNull();
   });
 
   it.each<[string, ConversationEvent[]]>([

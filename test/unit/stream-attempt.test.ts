@@ -214,6 +214,6 @@ it('DESIGN 7: an event that is announced late leaves alone what began behind it'
   live.appended(CONVERSATION, [{ seq: 2, type: 'message', json: '{"seq":2}' }]);
   await live.follow(CONVERSATION, (item) => items.push(item));
   expect(items).toEqual([snapshot('a', 'Goes on')]);
-  live.appended(CONVERSATION, [{ seq: 3, type: 'message', json: '{"seq":3}' }]);
+  live.appended(CONVERSATION, [{ seq: 3, type: 'message', json: '{"seq":3,"message":{"role":"agent"}}' }]);
   expect(live.underWay(CONVERSATION)).toBeUndefined();
 });

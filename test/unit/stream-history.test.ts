@@ -3,7 +3,7 @@ import { Writable } from 'node:stream';
 import { setImmediate as nextRound } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
-import type { ConversationQueue, LogEntry } from '../../src/conversation/log/log.ts';
+import type { ConversationLog, LogEntry } from '../../src/conversation/log/log.ts';
 import { BEGINNING } from '../../src/conversation/stream/cursor.ts';
 import { type StreamEnd, streamConversation } from '../../src/conversation/stream/stream.ts';
 import { LocalLive } from '../../src/live/local.ts';
@@ -49,14 +49,14 @@ async function replay(connection: Connection): Promise<{ end: StreamEnd; rounds:
   })();
   const rounds: number[] = [];
   // As the embedded storage does, it has every answer at once.
-  const queue: Pick<ConversationQueue, 'readOn' | 'isTerminated'> = {
+  const log: Pick<ConversationLog, 'readOn' | 'isTerminated'> = {
     readOn: async (_id, afterSeq, limit) => {
       rounds.push(round);
       return LOG.slice(afterSeq, afterSeq + limit);
     },
     isTerminated: async () => true,
   };
-  const parts = { queue: queue as ConversationQueue, live: new LocalLive() };
+  const parts = { log: log as ConversationLog, live: new LocalLive() };
   const { signal } = new AbortController();
   const end = await streamConversation(parts, CONVERSATION, BEGINNING, connection, signal);
   over.abort();

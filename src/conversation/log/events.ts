@@ -4,6 +4,8 @@ import {
   DEFAULT_TENANT,
   type MessageEvent,
   type NudgedEvent,
+  type PausedEvent,
+  type ResumedEvent,
   type TerminatedEvent,
 } from '../../protocol/events.ts';
 import type { MessageMetadata } from '../../protocol/message.ts';
@@ -14,9 +16,13 @@ export type { Ending, TerminationReason } from '../../protocol/ending.ts';
 export type {
   ConversationEvent,
   CreatedEvent,
+  DecidedEvent,
   LoopKind,
   MessageEvent,
   NudgedEvent,
+  PausedEvent,
+  ProposedEvent,
+  ResumedEvent,
   TerminatedEvent,
 } from '../../protocol/events.ts';
 export type { Message, MessageMetadata } from '../../protocol/message.ts';
@@ -70,6 +76,35 @@ export function nudgeEvent(
   { kind, content }: Pick<NudgedEvent, 'kind' | 'content'>,
 ): NudgedEvent {
   return { seq, type: 'conversation.nudged', at: now.toISOString(), kind, content };
+}
+
+export function pausedEvent(
+  seq: number,
+  now: Date,
+  pause: Pick<PausedEvent, 'for' | 'by'> & Partial<Pick<PausedEvent, 'agent' | 'detail' | 'now' | 'key'>>,
+): PausedEvent {
+  const { now: isNow, ...rest } = pause;
+  // In front, where the live side looks for it.
+  return {
+    seq,
+    type: 'conversation.paused',
+    at: now.toISOString(),
+    ...(isNow ? { now: true } : {}),
+    ...defined(rest),
+  };
+}
+
+export function resumedEvent(
+  seq: number,
+  now: Date,
+  who: Pick<ResumedEvent, 'by'> & { key?: string | undefined },
+): ResumedEvent {
+  return { seq, type: 'conversation.resumed', at: now.toISOString(), ...defined(who) };
+}
+
+/** Without the fields that are undefined, which JSON leaves out, too. */
+function defined<Fields extends object>(fields: Fields): Fields {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Fields;
 }
 
 export function terminationEvent(seq: number, now: Date, { reason, detail, by }: Ending): TerminatedEvent {

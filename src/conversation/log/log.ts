@@ -1,7 +1,8 @@
-import type { Usage } from '../../protocol/conversation.ts';
-import type { Ending, Message, MessageEvent, NudgedEvent, TerminatedEvent } from './events.ts';
+import type { ConversationEvent, Message } from './events.ts';
+import type { ConversationRecord, RecordFields } from './record.ts';
 import type { ConversationSettings } from './settings.ts';
-import { NO_USAGE } from './state.ts';
+
+export type { ConversationRecord, RecordFields } from './record.ts';
 
 /** An event as it stands in the log: its own JSON text, so that it can be passed on without being read. */
 export interface LogEntry {
@@ -10,65 +11,66 @@ export interface LogEntry {
   json: string;
 }
 
-/** What the next speaker is shown of a message. */
-export type ContextMessage = Pick<Message, 'seq' | 'sender' | 'content'>;
-
-export function toContext({ seq, sender, content }: Message): ContextMessage {
-  return { seq, sender, content };
+export function toEntry(event: { seq: number; type: string }): LogEntry {
+  return { seq: event.seq, type: event.type, json: JSON.stringify(event) };
 }
 
-/** A message, and what follows from it at once. */
-export type AppendedEvents = readonly [MessageEvent] | readonly [MessageEvent, NudgedEvent | TerminatedEvent];
+/** What the next speaker is shown of a message. */
+export type ContextMessage = Pick<Message, 'seq' | 'sender' | 'content' | 'visibleTo' | 'retracted'>;
 
-/** The end that comes with a message; undefined where the conversation goes on. */
-export function endOf([, second]: AppendedEvents): TerminatedEvent | undefined {
-  return second?.type === 'conversation.terminated' ? second : undefined;
+export function toContext({ seq, sender, content, visibleTo, retracted }: Message): ContextMessage {
+  return {
+    seq,
+    sender,
+    content,
+    ...(visibleTo ? { visibleTo } : {}),
+    ...(retracted ? { retracted } : {}),
+  };
+}
+
+/** The messages among events, as a prompt needs them. */
+export function contextIn(events: readonly ConversationEvent[]): ContextMessage[] {
+  return events.flatMap((event) => (event.type === 'message' ? toContext(event.message) : []));
 }
 
 /**
  * What became of an append. Only `appended` wrote anything. `sequence_conflict`: the log's end is not where
- * the writer took it to be; it drops what it has and reads on.
+ * the writer took it to be; it reads on.
  */
 export type AppendOutcome = 'appended' | 'sequence_conflict' | 'terminated' | 'not_found';
 
 /**
- * PORT: the shared queue, an append-only log for each conversation. An append is durable when its promise
- * is fulfilled, and whoever follows the conversation live is told after that and not before. All verbs throw
- * AppError `overloaded` when the storage can't take more.
+ * PORT: an append-only log for each conversation. It knows no type of event but that messages make the context.
+ * An append is durable when its promise is fulfilled, and whoever follows the conversation live is told after
+ * that and not before. All verbs throw AppError `overloaded` when the storage can't take more, and StorageRefusal
+ * when it never will.
  */
-export interface ConversationQueue {
+export interface ConversationLog {
   /**
-   * Appends a message and what follows from it, as one: the conversation's end where it ends with it, or the
-   * moderator's nudge. The first event's seq is `expectedSeq + 1`.
+   * Appends events as one, and stores with them the record that they make. The first event's seq is
+   * `expectedSeq + 1`, and behind the record's status `terminated` nothing is written.
    */
-  addMessage(conversationId: string, expectedSeq: number, events: AppendedEvents): Promise<AppendOutcome>;
-
-  /** The last `limit` messages, in order. */
-  getContext(conversationId: string, limit: number): Promise<ContextMessage[]>;
-
-  /** Who sent the last message; undefined where there is no such conversation. */
-  getLastSender(conversationId: string): Promise<string | undefined>;
-
-  /**
-   * Ends a conversation wherever its log stands. Once it is ended, by whomever, nothing is written and the
-   * answer is `terminated`.
-   */
-  markTerminated(
+  append(
     conversationId: string,
-    ending: Ending,
-  ): Promise<Exclude<AppendOutcome, 'sequence_conflict'>>;
-
-  /** Undefined where there is no such conversation. */
-  isTerminated(conversationId: string): Promise<boolean | undefined>;
-
-  /** Fulfilled when the storage can be written; else an error that says what is wrong. */
-  healthCheck(): Promise<void>;
+    expectedSeq: number,
+    events: readonly ConversationEvent[],
+    record: RecordFields,
+  ): Promise<AppendOutcome>;
 
   /**
    * Reads on: the events after a seq, in order, at most `limit`, and no further than the event with which they
    * reach PAGE_CHARACTERS. Empty at the end, and where there is no such conversation.
    */
   readOn(conversationId: string, afterSeq: number, limit: number): Promise<LogEntry[]>;
+
+  /** The last `limit` messages, in order. */
+  getContext(conversationId: string, limit: number): Promise<ContextMessage[]>;
+
+  /** Undefined where there is no such conversation. */
+  isTerminated(conversationId: string): Promise<boolean | undefined>;
+
+  /** Fulfilled when the storage can be written; else an error that says what is wrong. */
+  healthCheck(): Promise<void>;
 }
 
 /** Where a page of events is full, in characters of their JSON, whatever its limit. */
@@ -80,49 +82,24 @@ export function isLastPage(page: readonly LogEntry[], limit: number): boolean {
   return page.reduce((sum, { json }) => sum + json.length, 0) < PAGE_CHARACTERS;
 }
 
-/** A conversation as the catalog knows it: derived from its log in the same transaction as each append. */
-export interface ConversationRecord {
-  id: string;
-  status: 'queued' | 'running' | 'paused' | 'terminated';
-  settings: ConversationSettings;
-  turns: number;
-  /** The turns of each agent, in the order of the settings. */
-  agentTurns: readonly number[];
-  usage: Usage;
-  lastSeq: number;
-  createdAt: string;
-  startedAt: string | null;
-  endedAt: string | null;
-  ending: Ending | null;
-}
+/** Stands for all tenants together, which only an administrator and the platform itself may ask for. */
+export const EVERY_TENANT = Symbol('every tenant');
+export type TenantScope = string | typeof EVERY_TENANT;
 
+/** A log that is to be made: an append to nothing. */
 export interface NewConversation {
   id: string;
+  tenant: string;
   settings: ConversationSettings;
   createdAt: Date;
   /** Null where it has to wait for a place. */
   startedAt: Date | null;
-  /** Kept in the log's first event. */
-  traceparent?: string | undefined;
+  /** All events that it begins with, the first of them `conversation.created`. */
+  events: readonly ConversationEvent[];
+  /** What they make. */
+  record: RecordFields;
   /** A client's key, already scoped to who may use it, and the hash of its body. */
   idempotency: { key: string; bodyHash: string } | null;
-}
-
-/** The record of a conversation right after it was made. */
-export function newRecord({ id, settings, createdAt, startedAt }: NewConversation): ConversationRecord {
-  return {
-    id,
-    status: startedAt ? 'running' : 'queued',
-    settings,
-    turns: 0,
-    agentTurns: settings.agents.map(() => 0),
-    usage: NO_USAGE,
-    lastSeq: 2,
-    createdAt: createdAt.toISOString(),
-    startedAt: startedAt?.toISOString() ?? null,
-    endedAt: null,
-    ending: null,
-  };
 }
 
 /** `replayed`: the key was used before, with the same body, for the conversation with this id. */
@@ -138,6 +115,8 @@ export interface ConversationFilter {
   q?: string | undefined;
   createdAfter?: Date | undefined;
   createdBefore?: Date | undefined;
+  /** Entries of the metadata that it must have; values as texts. */
+  labels?: Readonly<Record<string, string>> | undefined;
 }
 
 export interface Page<T> {
@@ -148,10 +127,11 @@ export interface Page<T> {
 
 /** PORT: what is asked about conversations from outside: to make, find and remove them. */
 export interface ConversationCatalog {
-  /** Writes the two opening events, the record and the idempotency key as one. */
+  /** Writes the events, the record and the idempotency key as one. */
   create(conversation: NewConversation): Promise<CreateOutcome>;
 
-  get(conversationId: string): Promise<ConversationRecord | undefined>;
+  /** Undefined also where it is another tenant's. */
+  get(tenant: TenantScope, conversationId: string): Promise<ConversationRecord | undefined>;
 
   /**
    * Newest first.
@@ -159,11 +139,12 @@ export interface ConversationCatalog {
    * @throws AppError `invalid_cursor`
    */
   list(
+    tenant: TenantScope,
     filter: ConversationFilter,
     page: { limit: number; cursor?: string | undefined },
   ): Promise<Page<ConversationRecord>>;
 
-  /** Messages after a seq, in order; the next cursor is the seq of the last one. */
+  /** Messages after a seq, in order; the next cursor is the seq of the last one looked at. */
   messages(
     conversationId: string,
     filter: { sender?: string | undefined; q?: string | undefined },
@@ -173,12 +154,28 @@ export interface ConversationCatalog {
   /** Notes that a queued conversation runs now. */
   markStarted(conversationId: string, at: Date): Promise<void>;
 
-  /** Removes every trace of it, its idempotency key too. False where there was none. */
-  delete(conversationId: string): Promise<boolean>;
+  /** Removes every trace of it, its idempotency key too. False where the tenant had none. */
+  delete(tenant: TenantScope, conversationId: string): Promise<boolean>;
 
-  /** The ids of conversations that have not ended, oldest first: what a start goes on with. */
+  /** The ids of conversations that are to run, oldest first: what a start goes on with. Paused ones are not. */
   unfinished(): Promise<string[]>;
 }
 
 /** How long an idempotency key is remembered: 24 hours, in milliseconds. */
 export const IDEMPOTENCY_WINDOW_MS = 24 * 60 * 60 * 1000;
+
+/** The record of a conversation right after it was made. */
+export function newRecord(conversation: NewConversation): ConversationRecord {
+  const { id, tenant, settings, createdAt, startedAt, record, events } = conversation;
+  const [created] = events;
+  return {
+    ...record,
+    id,
+    tenant,
+    settings,
+    status: record.status === 'running' && startedAt === null ? 'queued' : record.status,
+    createdAt: createdAt.toISOString(),
+    startedAt: startedAt?.toISOString() ?? null,
+    forkedFrom: (created?.type === 'conversation.created' && created.forkedFrom) || null,
+  };
+}

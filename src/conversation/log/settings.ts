@@ -95,6 +95,7 @@ export function resolveSettings(
     maxTurns: request.maxTurns ?? defaults.maxTurns,
     timeoutSeconds: request.timeoutSeconds ?? defaults.timeoutSeconds,
     contextMessages: request.contextMessages ?? defaults.contextMessages,
+    turnDelayMs: request.turnDelayMs,
     onCircuitOpen: request.onCircuitOpen,
     termination: {
       phrases: phrases ?? ['[done]'],

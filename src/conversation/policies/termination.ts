@@ -1,5 +1,6 @@
 import { caseless } from '../log/caseless.ts';
 import type { Ending } from '../log/events.ts';
+import { isTurn } from '../log/record.ts';
 import type { ConversationState } from '../log/state.ts';
 import { loopIn } from './loops.ts';
 import { nudgeDue } from './nudge.ts';
@@ -10,7 +11,7 @@ export type Condition = (state: ConversationState, now: Date) => Ending | undefi
 /** A phrase in the last reply, without case, anywhere in the text, from turn `minTurns` on. */
 const phrase: Condition = ({ settings, lastMessage, turns }) => {
   const { phrases, minTurns } = settings.termination;
-  if (lastMessage?.role !== 'agent' || turns < minTurns) return undefined;
+  if (!lastMessage || !isTurn(lastMessage, settings.agents) || turns < minTurns) return undefined;
   const content = caseless(lastMessage.content);
   const found = phrases.find((wanted) => content.includes(caseless(wanted)));
   return found === undefined ? undefined : system('phrase', `${lastMessage.sender} said "${found}"`);
@@ -44,15 +45,19 @@ const costBudget: Condition = ({ settings, usage }) => {
 const maxTurns: Condition = ({ settings, turns }) =>
   turns < settings.maxTurns ? undefined : system('max_turns');
 
-/** The conversation's time runs from its creation, whatever happened in between. */
+/** The conversation's time runs from its creation, but for the pauses. */
 export const timeout: Condition = (state, now) =>
   now.getTime() < deadline(state)
     ? undefined
     : system('timeout', `${state.settings.timeoutSeconds} seconds have passed`);
 
 /** When the conversation's time is up, in milliseconds since 1970. */
-export function deadline({ createdAt, settings }: ConversationState): number {
-  return createdAt + settings.timeoutSeconds * 1000;
+export function deadline({
+  createdAt,
+  settings,
+  pausedMs,
+}: Pick<ConversationState, 'createdAt' | 'settings' | 'pausedMs'>): number {
+  return createdAt + settings.timeoutSeconds * 1000 + pausedMs;
 }
 
 /** The first of several conditions that holds. */

@@ -1,5 +1,5 @@
 import { AppError } from '../../errors.ts';
-import type { ConversationQueue } from '../log/log.ts';
+import type { ConversationLog } from '../log/log.ts';
 import { markOfEntry } from '../log/mark.ts';
 
 /**
@@ -63,7 +63,7 @@ export function parseCursor(text: string, conversationId: string, lastSeq: numbe
  * Without a mark any event will do.
  */
 export async function stands(
-  queue: Pick<ConversationQueue, 'readOn'>,
+  queue: Pick<ConversationLog, 'readOn'>,
   conversationId: string,
   { seq, mark }: Pick<Cursor, 'seq' | 'mark'>,
 ): Promise<boolean> {

@@ -9,10 +9,10 @@ export interface AttemptUnderWay {
   readonly agent: string;
   readonly provider: string;
   readonly model: string;
-  /** The last seq of the log when it began. */
-  readonly afterSeq: number;
+  /** The last seq of the log before what it says next: of when it began, or of what others wrote since. */
+  afterSeq: number;
   /** Of that event; undefined from an instance of a release that had no marks. */
-  readonly afterMark: string | undefined;
+  afterMark: string | undefined;
   /** All it has said so far; it always ends at the end of a code point. */
   text: string;
 }
@@ -29,6 +29,8 @@ export interface Frame {
   readonly afterSeq: number;
   /** Of the event that a reader stands behind who has had this frame. */
   readonly mark: string | undefined;
+  /** Of a durable event: whether no attempt goes on behind it. */
+  readonly endsTurn: boolean;
   /** Of a frame in between: the attempt it is of. */
   readonly attempt: AttemptUnderWay | undefined;
   /** What a delta adds; else empty. */
@@ -50,10 +52,34 @@ export function eventFrame(conversationId: string, entry: LogEntry): Frame {
     afterSeq: seq - 1,
     mark,
     json: head + json.slice(1),
+    endsTurn: endsTurn(entry),
     attempt: undefined,
     text: '',
     to: 0,
   };
+}
+
+/** What all frames have in common that are not kept. */
+const PASSING = { seq: undefined, endsTurn: false };
+
+/**
+ * Whether no attempt that began before an event goes on behind it. A person's word or a pause comes inside a turn,
+ * which is spoken all the same; an agent's message, a reply that is held back and the end are what it comes to.
+ */
+export function endsTurn({ type, json }: LogEntry): boolean {
+  // Within a text its quotation marks would be escaped.
+  if (type === 'message') return json.includes('"role":"agent"');
+  return type === 'conversation.terminated' || type === 'turn.proposed';
+}
+
+/** The frame of an event inside a turn, for a reader that has had so much of an attempt (4.2). */
+export function frameWithin(
+  conversationId: string,
+  frame: Frame,
+  { attempt, offset }: { attempt: string; offset: number },
+): Frame {
+  const cursor = formatCursor(conversationId, frame.afterSeq + 1, frame.mark, attempt, offset);
+  return { ...frame, cursor, json: frame.json.replace(frame.cursor, () => cursor) };
 }
 
 export function startedFrame(conversationId: string, attempt: AttemptUnderWay): Frame {
@@ -80,7 +106,7 @@ export function deltaFrame(
   const json =
     `{"type":"turn.delta","conversationId":"${conversationId}","cursor":"${cursor}","turn":${turn},` +
     `"attempt":"${id}","agent":${JSON.stringify(agent)},"text":${JSON.stringify(text)}}`;
-  return { type: 'turn.delta', cursor, json, seq: undefined, afterSeq, mark, attempt, text, to };
+  return { ...PASSING, type: 'turn.delta', cursor, json, afterSeq, mark, attempt, text, to };
 }
 
 /** Its text is void, so that whoever has had this frame needs no more of the attempt. */
@@ -104,5 +130,5 @@ function passingFrame(
   const { id, afterSeq, afterMark: mark } = attempt;
   const cursor = formatCursor(conversationId, afterSeq, mark, id, to);
   const json = JSON.stringify({ type, conversationId, cursor, ...fields });
-  return { type, cursor, json, seq: undefined, afterSeq, mark, attempt, text: '', to };
+  return { ...PASSING, type, cursor, json, afterSeq, mark, attempt, text: '', to };
 }

@@ -35,11 +35,24 @@ export interface LiveStage {
     failure: { error: string; retryInMs: number | null },
   ): void;
   /**
-   * Calls back once, when the conversation is ended or removed by whomever. Fulfilled once that is certain:
-   * whoever reads the log after that misses no end. Rejects where there is no listening now.
+   * Calls back when the conversation is ended or removed by whomever, once, and each time that somebody makes the
+   * turn under way void. Fulfilled once that is certain: whoever reads the log after that misses no end. Rejects
+   * where there is no listening now.
    */
-  onEnd(conversationId: string, callback: () => void): Promise<{ stop: () => void }>;
+  onStop(
+    conversationId: string,
+    callback: (why: 'ended' | 'interrupted') => void,
+  ): Promise<{ stop: () => void }>;
 }
+
+/** Whether an event makes the turn under way void (10.1, 10.2). What says so stands in front of its texts. */
+export function interrupts({ type, json }: LogEntry): boolean {
+  if (type === 'message') return json.slice(0, FRONT).includes('"interrupt":true');
+  return type === 'conversation.paused' && json.slice(0, FRONT).includes('"now":true');
+}
+
+/** Characters: more than seq, type and time take. */
+const FRONT = 120;
 
 /** What the storage announces, after it is durable. */
 export interface LiveAnnouncer {

@@ -1,7 +1,14 @@
 import { readEvent } from '../../protocol/read-event.ts';
-import type { ConversationQueue } from '../log/log.ts';
+import type { ConversationLog } from '../log/log.ts';
 import { type Cursor, NO_MORE, stands } from './cursor.ts';
-import { type AttemptUnderWay, deltaFrame, eventFrame, type Frame, startedFrame } from './frames.ts';
+import {
+  type AttemptUnderWay,
+  deltaFrame,
+  eventFrame,
+  type Frame,
+  frameWithin,
+  startedFrame,
+} from './frames.ts';
 import type { LiveFeed, LiveItem, Snapshot } from './live.ts';
 
 /** Where frames go: one reader's connection. */
@@ -39,7 +46,7 @@ const PAGE_EVENTS = 256;
  * between the two.
  */
 export async function streamConversation(
-  parts: { queue: ConversationQueue; live: LiveFeed },
+  parts: { log: ConversationLog; live: LiveFeed },
   conversationId: string,
   from: Cursor,
   sink: StreamSink,
@@ -62,7 +69,7 @@ function attemptOf(item: Frame | Snapshot): AttemptUnderWay | undefined {
 }
 
 class Reader {
-  readonly #queue: ConversationQueue;
+  readonly #log: ConversationLog;
   readonly #live: LiveFeed;
   readonly #id: string;
   readonly #sink: StreamSink;
@@ -87,13 +94,13 @@ class Reader {
   #resolve: (end: StreamEnd | 'behind') => void = () => {};
 
   constructor(
-    { queue, live }: { queue: ConversationQueue; live: LiveFeed },
+    { log, live }: { log: ConversationLog; live: LiveFeed },
     id: string,
     from: Cursor,
     sink: StreamSink,
     signal: AbortSignal,
   ) {
-    this.#queue = queue;
+    this.#log = log;
     this.#live = live;
     this.#id = id;
     this.#sink = sink;
@@ -137,9 +144,9 @@ class Reader {
 
   async #catchUp(): Promise<void> {
     // Asked before the history is read, so that the end is in the history where the answer is yes.
-    const terminated = await this.#queue.isTerminated(this.#id);
+    const terminated = await this.#log.isTerminated(this.#id);
     const had = { seq: this.#seq, mark: this.#mark };
-    if (terminated !== undefined && !(await stands(this.#queue, this.#id, had))) {
+    if (terminated !== undefined && !(await stands(this.#log, this.#id, had))) {
       return this.#finish('rewritten');
     }
     await this.#sendHistory();
@@ -155,7 +162,7 @@ class Reader {
 
   async #sendHistory(): Promise<void> {
     while (this.#end === undefined) {
-      const entries = await this.#queue.readOn(this.#id, this.#seq, PAGE_EVENTS);
+      const entries = await this.#log.readOn(this.#id, this.#seq, PAGE_EVENTS);
       // Whoever was told meanwhile that something was lost doesn't know that these follow on what it had.
       if (entries.length === 0 || this.#end !== undefined) return;
       await this.#sink.together(() => {
@@ -254,6 +261,13 @@ class Reader {
   }
 
   #sendEvent(frame: Frame): void {
+    if (!frame.endsTurn && this.#attempt !== undefined) {
+      const within = { attempt: this.#attempt, offset: this.#offset };
+      this.#sink.send(frameWithin(this.#id, frame, within));
+      this.#seq = frame.afterSeq + 1;
+      this.#mark = frame.mark;
+      return;
+    }
     if (this.#torn && frame.type === 'message') this.#sendRest(frame);
     this.#send(frame);
     this.#seq = frame.afterSeq + 1;

@@ -36,7 +36,9 @@ export type Outcome =
   | { kind: 'failed'; error: ProviderError; attempt: AttemptUnderWay; latencyMs: number }
   | { kind: 'refused'; error: CircuitOpenError }
   | { kind: 'impossible'; ending: Ending }
-  | { kind: 'stopped' };
+  | { kind: 'stopped' }
+  /** Somebody made it void; the turn may be spoken anew. */
+  | { kind: 'interrupted' };
 
 /**
  * Has a provider answer once, and shows what it says while it says it.

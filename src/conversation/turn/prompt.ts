@@ -1,4 +1,4 @@
-import type { Message } from '../log/events.ts';
+import type { DecidedEvent, Message } from '../log/events.ts';
 import { type ConversationSettings, MODERATOR } from '../log/settings.ts';
 import type { GenerateRequest, PromptMessage } from './provider.ts';
 
@@ -15,6 +15,17 @@ export function promptFor(
     system: systemPrompt(settings, speaker),
     messages: chatMessages(settings.topic, agent, recent),
   };
+}
+
+/** What is added where replies to this turn were rejected: why, for the next try (10.4). */
+export function withRejections<Prompt extends Pick<GenerateRequest, 'system'>>(
+  prompt: Prompt,
+  rejections: readonly Pick<DecidedEvent, 'detail'>[],
+): Prompt {
+  if (rejections.length === 0) return prompt;
+  const reasons = rejections.map(({ detail }) => `- ${detail ?? 'no reason was given'}`);
+  const said = `What you were about to say was not let through; say something else. Why:\n${reasons.join('\n')}`;
+  return { ...prompt, system: `${prompt.system}\n\n${said}` };
 }
 
 function systemPrompt({ topic, agents }: ConversationSettings, speaker: number): string {

@@ -47,16 +47,32 @@ export class Drain implements Leaver {
 /** A run as that which stops it knows it: whether there is something that would be paid for in vain. */
 export class Run implements Leaver {
   readonly #controller = new AbortController();
+  /** Of the attempt that is being made or waited for. */
+  #attempt: AbortController | undefined;
   #isLeaving = false;
   #isPaying = false;
 
-  /** The one signal of the run; it reaches the socket of the model's call. */
+  /** Of the run as a whole: aborted when nothing more is to be done. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
+  /** The signal of the next attempt, which reaches the socket of the model's call: aborted with the run's, or alone. */
+  attempt(): AbortSignal {
+    this.#attempt = new AbortController();
+    if (this.signal.aborted) this.#attempt.abort(this.signal.reason);
+    return this.#attempt.signal;
+  }
+
   stop(why: Stop): void {
-    this.#controller.abort(new Stopped(why));
+    const reason = new Stopped(why);
+    this.#controller.abort(reason);
+    this.#attempt?.abort(reason);
+  }
+
+  /** The attempt under way is void; the run goes on. */
+  interrupt(): void {
+    this.#attempt?.abort(new Stopped('interrupted'));
   }
 
   /** Stops it at once where nothing has been paid for, and otherwise when that is settled. */

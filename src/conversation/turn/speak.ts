@@ -1,6 +1,6 @@
 import type { Happening } from '../happenings.ts';
 import type { Ending } from '../log/events.ts';
-import type { ConversationQueue } from '../log/log.ts';
+import type { ContextMessage, ConversationLog } from '../log/log.ts';
 import type { AgentSettings, ConversationSettings } from '../log/settings.ts';
 import type { ConversationState } from '../log/state.ts';
 import {
@@ -15,16 +15,18 @@ import { deadline } from '../policies/termination.ts';
 import type { AttemptUnderWay } from '../stream/frames.ts';
 import type { Tracer } from '../tracer.ts';
 import { type Answer, type AttemptParts, makeAttempt, type Outcome } from './attempt.ts';
+import { decide } from './decide.ts';
 import { type FallbackCandidate, fallbackCandidatesOf, nextFallbackCandidate } from './fallbacks.ts';
 import { type AttemptCall, CircuitOpenError } from './lane.ts';
 import type { BindModel, ModelBinding } from './model-binding.ts';
-import { promptFor } from './prompt.ts';
+import { promptFor, withRejections } from './prompt.ts';
 import { type GenerateRequest, ProviderError } from './provider.ts';
 import type { Run } from './run.ts';
+import type { Session } from './session.ts';
 import { reasonOf } from './stop.ts';
 
 export interface SpeakParts extends AttemptParts {
-  queue: ConversationQueue;
+  log: ConversationLog;
   bindModel: BindModel;
   /** What all conversations together may spend in a day; undefined where there is no limit. */
   dailyBudget: DailyBudget | undefined;
@@ -41,7 +43,9 @@ export interface SpeakParts extends AttemptParts {
 /** A turn while it is being tried. */
 interface Turn {
   readonly conversationId: string;
-  readonly state: ConversationState;
+  readonly session: Session;
+  /** Its number. */
+  readonly number: number;
   readonly speaker: number;
   readonly agent: AgentSettings;
   readonly onCircuitOpen: NonNullable<ConversationSettings['onCircuitOpen']>;
@@ -54,30 +58,35 @@ interface Turn {
  * Has the agent whose turn it is speak: one attempt after another, by its own model or by a fallback, until
  * one succeeds or nobody is left who could.
  *
- * @returns the answer, the ending that the last failure means, or undefined where the run was stopped
+ * @returns the answer, the ending that the last failure means, or undefined where the run was stopped or the turn
+ * was made void
  */
 export function speak(
   parts: SpeakParts,
-  conversationId: string,
-  state: ConversationState,
+  session: Session,
   speaker: number,
   run: Run,
 ): Promise<Answer | Ending | undefined> {
-  const turn = turnOf(conversationId, state, speaker);
-  const traced = { conversationId, turn: state.turns + 1, agent: turn.agent };
+  const turn = turnOf(session, speaker);
+  const traced = { conversationId: session.conversationId, turn: turn.number, agent: turn.agent };
   return parts.tracer.turn(traced, () => tryUntilSpoken(parts, turn, run));
 }
 
 async function tryUntilSpoken(parts: SpeakParts, turn: Turn, run: Run): Promise<Answer | Ending | undefined> {
-  const { conversationId, state } = turn;
+  const { conversationId, session } = turn;
   let [candidate] = turn.candidates as [FallbackCandidate];
   for (;;) {
     const current = candidate;
     const outcome = await parts.tracer.response(
-      { conversationId, turn: state.turns + 1, model: current.model },
+      { conversationId, turn: turn.number, model: current.model },
       () => tryOnce(parts, turn, current, run),
     );
     if (outcome.kind === 'stopped') return undefined;
+    if (outcome.kind === 'interrupted') {
+      run.settled();
+      if (!(await session.readAgain()) || !isDue(turn)) return undefined;
+      continue;
+    }
     if (outcome.kind === 'answered') {
       outcome.answer.metadata.attempts = turn.attempts + 1;
       return outcome.answer;
@@ -95,7 +104,7 @@ async function tryUntilSpoken(parts: SpeakParts, turn: Turn, run: Run): Promise<
     }
     if (!next) return candidate.out;
     if (next !== candidate) {
-      const change = { turn: state.turns + 1, agent: turn.agent.name, from: candidate.model, to: next.model };
+      const change = { turn: turn.number, agent: turn.agent.name, from: candidate.model, to: next.model };
       parts.observe({ type: 'turn.fell_back', conversationId, ...change, why });
     }
     candidate = next;
@@ -103,13 +112,21 @@ async function tryUntilSpoken(parts: SpeakParts, turn: Turn, run: Run): Promise<
   }
 }
 
-function turnOf(conversationId: string, state: ConversationState, speaker: number): Turn {
+/** Whether a turn is still to be spoken, in the order in which it was begun. */
+function isDue({ session, number, speaker }: Turn): boolean {
+  const command = decide(session.state);
+  return command.kind === 'speak' && command.speaker === speaker && session.state.turns + 1 === number;
+}
+
+function turnOf(session: Session, speaker: number): Turn {
+  const { conversationId, state } = session;
   const { agents, contextMessages, onCircuitOpen } = state.settings;
   const agent = agents[speaker];
   if (!agent) throw new Error(`the turn policy chose agent ${speaker} of ${agents.length}`);
   return {
     conversationId,
-    state,
+    session,
+    number: state.turns + 1,
     speaker,
     agent,
     onCircuitOpen: onCircuitOpen ?? (agent.fallbacks?.length ? 'fallback' : 'wait'),
@@ -123,7 +140,7 @@ function turnOf(conversationId: string, state: ConversationState, speaker: numbe
 function learn(
   turn: Turn,
   candidate: FallbackCandidate,
-  outcome: Exclude<Outcome, { kind: 'answered' | 'stopped' }>,
+  outcome: Exclude<Outcome, { kind: 'answered' | 'stopped' | 'interrupted' }>,
   now: number,
   retryDelayMs: SpeakParts['retryDelayMs'],
 ): string {
@@ -145,7 +162,7 @@ function learn(
   turn.attempts++;
   candidate.tries++;
   for (const candidate of turn.candidates) candidate.refused = false;
-  const all = turn.state.settings.contextMessages;
+  const all = turn.session.state.settings.contextMessages;
   const shorten =
     outcome.error.code === 'context_too_long' && turn.contextMessages === all && turn.contextMessages > 1;
   if (shorten) turn.contextMessages = Math.floor(all / 2);
@@ -173,15 +190,38 @@ async function pause({ sleep }: SpeakParts, milliseconds: number, signal: AbortS
 }
 
 async function promptOf(
-  { queue }: SpeakParts,
-  { conversationId, state, speaker, agent, contextMessages }: Turn,
+  { log }: SpeakParts,
+  { conversationId, session, number, speaker, agent, contextMessages }: Turn,
   model: string,
 ): Promise<GenerateRequest> {
-  const recent = await queue.getContext(conversationId, contextMessages);
+  const { state } = session;
+  const recent = await recentFor(log, conversationId, state, agent.name, contextMessages);
   const { temperature, maxOutputTokens } = agent;
-  const seed = `${conversationId}.${state.turns + 1}`;
+  const seed = `${conversationId}.${number}`;
   const prompt = promptFor(state.settings, speaker, withNudge(recent, state.nudge));
-  return { ...prompt, model, temperature, maxOutputTokens, seed };
+  const rejected = withRejections(prompt, state.rejections);
+  return { ...rejected, model, temperature, maxOutputTokens, seed };
+}
+
+/** More than a prompt's messages are read where some of them may not be shown, but not without bound. */
+const MOST_HIDDEN = 400;
+
+/** The last messages that an agent may see (5.1). */
+async function recentFor(
+  log: ConversationLog,
+  conversationId: string,
+  { hidden, retracted }: ConversationState,
+  agent: string,
+  limit: number,
+): Promise<readonly ContextMessage[]> {
+  const recent = await log.getContext(conversationId, limit + Math.min(hidden, MOST_HIDDEN));
+  if (hidden === 0) return recent;
+  return recent
+    .filter(
+      ({ seq, sender, visibleTo }) =>
+        !retracted.has(seq) && (!visibleTo || sender === agent || visibleTo.includes(agent)),
+    )
+    .slice(-limit);
 }
 
 /** One attempt, when it is affordable and its lane lets it through. Whatever it throws, those who watch are not left with its text. */
@@ -191,22 +231,23 @@ async function tryOnce(
   candidate: FallbackCandidate,
   run: Run,
 ): Promise<Outcome> {
-  const { signal } = run;
+  const signal = run.attempt();
   const { live, observe, elapsed, tracer, dailyBudget } = parts;
-  const { conversationId, state, agent } = turn;
+  const { conversationId, session, agent } = turn;
   const { provider, model } = candidate.model;
   const binding = parts.bindModel(provider, model);
   if (!binding) {
     return { kind: 'impossible', ending: ending('configuration_error', `${provider} is not configured`) };
   }
   const request = await promptOf(parts, turn, model);
-  if (signal.aborted) return { kind: 'stopped' };
+  if (signal.aborted) return stopped(signal);
+  const { state } = session;
   const spared = overBudget(state, request, binding.price);
   if (spared) return { kind: 'impossible', ending: spared };
 
   const attempt: AttemptUnderWay = {
     id: parts.nameAttempt(),
-    turn: state.turns + 1,
+    turn: turn.number,
     agent: agent.name,
     provider,
     model,
@@ -242,11 +283,11 @@ async function tryOnce(
     return { kind: 'answered', answer };
   } catch (error) {
     if (signal.aborted) {
-      if (startedAt === undefined) return { kind: 'stopped' };
+      if (startedAt === undefined) return stopped(signal);
       const why = reasonOf(signal);
-      live.failed(conversationId, attempt, { error: why, retryInMs: null });
+      live.failed(conversationId, attempt, { error: why, retryInMs: why === 'interrupted' ? 0 : null });
       observe({ type: 'attempt.abandoned', conversationId, attempt, why, latencyMs: elapsed() - startedAt });
-      return { kind: 'stopped' };
+      return stopped(signal);
     }
     if (error instanceof CircuitOpenError) return { kind: 'refused', error };
     if (error instanceof BudgetSpentError) return { kind: 'impossible', ending: error.ending };
@@ -257,6 +298,10 @@ async function tryOnce(
     live.failed(conversationId, attempt, { error: 'internal', retryInMs: null });
     throw error;
   }
+}
+
+function stopped(signal: AbortSignal): Outcome {
+  return { kind: reasonOf(signal) === 'interrupted' ? 'interrupted' : 'stopped' };
 }
 
 /** Sets the most that a call may cost aside for as long as it lasts. */

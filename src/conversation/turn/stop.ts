@@ -1,5 +1,8 @@
-/** Why a run stops before its conversation ends by itself: it was ended, its time is up, or the process ends. */
-export type Stop = 'ended' | 'timeout' | 'drained';
+/**
+ * Why a run stops before its conversation ends by itself: it was ended, its time is up, or the process ends; or why an attempt
+ * alone does: somebody made it void.
+ */
+export type Stop = 'ended' | 'timeout' | 'drained' | 'interrupted';
 
 /** What a run's AbortSignal is aborted with. */
 export class Stopped extends Error {

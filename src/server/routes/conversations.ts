@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { newConversation } from '../../conversation/log/creation.ts';
 import type { Ending } from '../../conversation/log/events.ts';
 import { type ConversationRecord, type NewConversation, newRecord } from '../../conversation/log/log.ts';
 import {
@@ -9,9 +10,11 @@ import {
   type ConversationSettings,
   resolveSettings,
 } from '../../conversation/log/settings.ts';
+import { endConversation } from '../../conversation/log/shared-queue.ts';
 import { AppError, invalid, notFound } from '../../errors.ts';
-import { type Conversation, conversation } from '../../protocol/conversation.ts';
+import { conversation } from '../../protocol/conversation.ts';
 import { creationRequest } from '../../protocol/creation.ts';
+import { DEFAULT_TENANT } from '../../protocol/events.ts';
 import { conversationList } from '../../protocol/lists.ts';
 import { problem } from '../../protocol/problem.ts';
 import { conversationsQuery, idParameter, terminationRequest } from '../../protocol/requests.ts';
@@ -27,14 +30,13 @@ const ID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/;
  * @throws AppError `not_found`, also where the id is no id
  */
 export async function findConversation({ catalog }: ServerParts, id: string): Promise<ConversationRecord> {
-  const record = ID.test(id) ? await catalog.get(id) : undefined;
+  const record = ID.test(id) ? await catalog.get(DEFAULT_TENANT, id) : undefined;
   if (!record) throw notFound('There is no conversation with this id');
   return record;
 }
 
 export function registerConversations(server: FastifyInstance, parts: ServerParts): void {
   const app = server.withTypeProvider<ZodTypeProvider>();
-  const view = (record: ConversationRecord): Conversation => viewConversation(record, parts.nextSpeaker);
 
   app.post(
     '/conversations',
@@ -58,7 +60,7 @@ export function registerConversations(server: FastifyInstance, parts: ServerPart
       const { record, replayed } = await create(parts, settings, idempotency);
       if (!replayed) request.log.info({ conversation_id: record.id }, 'conversation.created');
       if (replayed) reply.header('idempotency-replayed', 'true');
-      return reply.code(201).header('location', `/conversations/${record.id}`).send(view(record));
+      return reply.code(201).header('location', `/conversations/${record.id}`).send(viewConversation(record));
     },
   );
 
@@ -78,8 +80,8 @@ export function registerConversations(server: FastifyInstance, parts: ServerPart
     },
     async (request) => {
       const { limit, cursor, ...filter } = request.query;
-      const { items, nextCursor } = await parts.catalog.list(filter, { limit, cursor });
-      return { items: items.map(view), nextCursor };
+      const { items, nextCursor } = await parts.catalog.list(DEFAULT_TENANT, filter, { limit, cursor });
+      return { items: items.map(viewConversation), nextCursor };
     },
   );
 
@@ -94,7 +96,7 @@ export function registerConversations(server: FastifyInstance, parts: ServerPart
         response: { 200: conversation, 404: problem },
       },
     },
-    async (request) => view(await findConversation(parts, request.params.id)),
+    async (request) => viewConversation(await findConversation(parts, request.params.id)),
   );
 
   app.post(
@@ -113,7 +115,7 @@ export function registerConversations(server: FastifyInstance, parts: ServerPart
     async (request) => {
       const record = await findConversation(parts, request.params.id);
       await endByUser(parts, record, request.body?.detail);
-      return view(await findConversation(parts, record.id));
+      return viewConversation(await findConversation(parts, record.id));
     },
   );
 
@@ -131,7 +133,8 @@ export function registerConversations(server: FastifyInstance, parts: ServerPart
     async (request, reply) => {
       const record = await findConversation(parts, request.params.id);
       await endByUser(parts, record, 'deleted');
-      if (!(await parts.catalog.delete(record.id))) throw notFound('There is no conversation with this id');
+      if (!(await parts.catalog.delete(record.tenant, record.id)))
+        throw notFound('There is no conversation with this id');
       return reply.code(204).send();
     },
   );
@@ -156,10 +159,12 @@ async function create(
   const { id, createdAt } = nextId();
   const place = parts.runner.reserve();
   try {
-    const conversation = { id, settings, createdAt, startedAt: place ? createdAt : null, idempotency };
-    const made = await parts.tracer.creation({ id, settings }, (traceparent) =>
-      parts.catalog.create({ ...conversation, traceparent }),
-    );
+    const startedAt = place ? createdAt : null;
+    const wanted = { id, tenant: DEFAULT_TENANT, settings, createdAt, startedAt, idempotency };
+    const { made, conversation } = await parts.tracer.creation({ id, settings }, async (traceparent) => {
+      const conversation = newConversation({ ...wanted, traceparent });
+      return { made: await parts.catalog.create(conversation), conversation };
+    });
     switch (made.outcome) {
       case 'created':
         parts.runner.start(id, place);
@@ -181,13 +186,14 @@ async function create(
 }
 
 async function endByUser(
-  { queue, observe }: ServerParts,
+  parts: ServerParts,
   { id, turns }: ConversationRecord,
   detail: string | undefined,
 ): Promise<void> {
   const ending: Ending = { reason: 'user', ...(detail === undefined ? {} : { detail }), by: 'user' };
-  if ((await queue.markTerminated(id, ending)) !== 'appended') return;
-  observe({ type: 'conversation.ended', conversationId: id, ending, turns });
+  const { outcome } = await endConversation(parts, id, ending, new Date());
+  if (outcome === 'appended')
+    parts.observe({ type: 'conversation.ended', conversationId: id, ending, turns });
 }
 
 function idempotencyKey(value: string | undefined): string | undefined {

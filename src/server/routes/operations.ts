@@ -34,7 +34,7 @@ export function registerHealth(server: FastifyInstance, parts: ServerParts, isDr
     },
     async (_request, reply) => {
       const checks = {
-        storage: await parts.queue.healthCheck().then(
+        storage: await parts.log.healthCheck().then(
           () => 'ok',
           (error: unknown) => (error instanceof Error ? error.message : String(error)),
         ),

@@ -165,7 +165,7 @@ export async function registerStreams(
       const { conversation, cursor } = request.streamFrom ?? {};
       if (conversation?.status !== 'terminated' || cursor?.seq !== conversation.lastSeq) return;
       // So that an EventSource stops.
-      if (await stands(parts.queue, conversation.id, cursor)) return reply.code(204).send();
+      if (await stands(parts.log, conversation.id, cursor)) return reply.code(204).send();
     },
     handler: async (request, reply) => serveEvents(request, reply),
   });

@@ -57,7 +57,7 @@ export function registerTranscripts(server: FastifyInstance, parts: ServerParts)
     async (request, reply) => {
       const { limit, cursor } = request.query;
       const { id, lastSeq } = await findConversation(parts, request.params.id);
-      const entries = await parts.queue.readOn(id, cursor, limit);
+      const entries = await parts.log.readOn(id, cursor, limit);
       const last = entries.at(-1)?.seq ?? lastSeq;
       const nextCursor = last < lastSeq ? `"${last}"` : 'null';
       const items = entries.map(({ json }) => json).join(',');
@@ -86,8 +86,8 @@ export function registerTranscripts(server: FastifyInstance, parts: ServerParts)
       const { limit, cursor } = request.query;
       const { id, lastSeq } = await findConversation(parts, request.params.id);
       const after = Math.max(cursor, OPENING_SEQ);
-      const [before] = await parts.queue.readOn(id, after - 1, 1);
-      const entries = before ? await parts.queue.readOn(id, after, limit) : [];
+      const [before] = await parts.log.readOn(id, after - 1, 1);
+      const entries = before ? await parts.log.readOn(id, after, limit) : [];
       const events = entries.map(({ json }) => readEvent(json));
       const last = events.at(-1)?.seq ?? lastSeq;
       return {

@@ -1,3 +1,4 @@
+import { StorageRefusal } from '../../conversation/log/refusal.ts';
 import { AppError } from '../../errors.ts';
 
 /** An answer that takes longer, in milliseconds, is not waited for. */
@@ -11,10 +12,14 @@ const RETRY_AFTER_SECONDS = 5;
 const TRANSIENT =
   /^(ERR Error running script .*: -?)?(OOM|READONLY|LOADING|BUSY|MISCONF|MASTERDOWN|NOREPLICAS|CLUSTERDOWN|TRYAGAIN)\b/;
 
+/** Rights that this server's user has not, or no more, which no waiting gives back. */
+const REFUSAL = /^(ERR Error running script .*: -?)?(NOPERM|NOAUTH|WRONGPASS|WRONGTYPE)\b/;
+
 /**
  * Waits for Redis, but not for long. A change that was not answered may still have been made.
  *
- * @throws AppError `overloaded` where Redis doesn't answer, can't be reached, or can't take it now
+ * @throws AppError `overloaded` where Redis doesn't answer, can't be reached, or can't take it now; StorageRefusal
+ * where this server may not write it
  */
 export async function answered<T>(asked: Promise<T>): Promise<T> {
   const { promise: tooLate, reject } = Promise.withResolvers<never>();
@@ -36,7 +41,8 @@ export function isRefusal(error: unknown): error is Error {
 function toFailure(error: unknown): unknown {
   if (error instanceof AppError) return error;
   if (!isRefusal(error)) return overloaded(`Redis can't be reached (${(error as Error).message})`);
-  return TRANSIENT.test(error.message) ? overloaded(error.message) : error;
+  if (TRANSIENT.test(error.message)) return overloaded(error.message);
+  return REFUSAL.test(error.message) ? new StorageRefusal(error.message) : error;
 }
 
 export function overloaded(why: string): AppError {

@@ -1,11 +1,12 @@
 import { IDEMPOTENCY_WINDOW_MS, type LogEntry } from '../../conversation/log/log.ts';
+import { fieldsOf } from '../../conversation/log/shared-queue.ts';
 import type { ConversationArchive, KeptConversation, KeptKey, Listed } from '../archive.ts';
 import { answered } from './answers.ts';
 import type { RedisClient } from './connection.ts';
 import { entryOf, idOf, indexesOf, timeOf } from './indexes.ts';
 import { claimKey, claimName, conversationKeys, indexKeys } from './keys.ts';
 import { readLog } from './log.ts';
-import { readRecord } from './records.ts';
+import { fieldsOfRow, readRecord } from './records.ts';
 import { scriptsOf } from './scripts.ts';
 
 const LISTED_AT_ONCE = 500;
@@ -49,15 +50,15 @@ export class RedisArchive implements ConversationArchive {
   }
 
   async read(id: string): Promise<KeptConversation | undefined> {
-    const [found, [lastSender, claim]] = await answered(
+    const [found, claim] = await answered(
       Promise.all([
         readRecord(this.#client, this.#prefix, id),
-        this.#client.hmget(this.#keys(id).row, 'last_sender', 'claim'),
+        this.#client.hget(this.#keys(id).row, 'claim'),
       ]),
     );
     if (!found) return undefined;
     const idempotency = claim ? await this.#readKey(id, claim) : null;
-    return { record: found.record, lastSender: lastSender ?? '', idempotency };
+    return { record: found.record, idempotency };
   }
 
   async readOn(id: string, afterSeq: number, limit: number): Promise<LogEntry[]> {
@@ -81,7 +82,7 @@ export class RedisArchive implements ConversationArchive {
     pages: AsyncIterable<readonly LogEntry[]>,
   ): Promise<boolean> {
     const { record } = conversation;
-    const { id, settings, lastSeq, status } = record;
+    const { id, tenant, settings, lastSeq, status } = record;
     const held = await answered(this.#client.hget(this.#keys(id).row, 'entry'));
     const entry = held ?? entryOf(id, new Date(listedAt));
     const claim = await this.#claim(conversation);
@@ -93,7 +94,7 @@ export class RedisArchive implements ConversationArchive {
       seq = next;
     }
     if (seq === afterSeq) await this.#write(id, seq, row, []);
-    const [all = '', ...others] = indexesOf(this.#prefix, settings);
+    const [all = '', ...others] = indexesOf(this.#prefix, tenant, settings);
     if (status !== 'terminated') others.push(indexKeys.unfinished(this.#prefix));
     await answered(Promise.all(others.map((key) => this.#client.zadd(key, 0, entry))));
     await answered(this.#client.zadd(all, 0, entry));
@@ -150,26 +151,13 @@ export class RedisArchive implements ConversationArchive {
 }
 
 /** The fields of a row, each with its value, as the scripts write them. */
-function rowOf(
-  { record, lastSender }: KeptConversation,
-  entry: string,
-  claim: string | undefined,
-): (string | number)[] {
-  const { settings, usage, startedAt, endedAt, ending } = record;
+function rowOf({ record }: KeptConversation, entry: string, claim: string | undefined): (string | number)[] {
   const fields = {
+    // Over what the record of a run says, which knows no waiting.
     status: record.status,
     entry,
-    last_seq: record.lastSeq,
-    last_sender: lastSender,
-    turns: record.turns,
-    input_tokens: usage.inputTokens,
-    output_tokens: usage.outputTokens,
-    cost_usd: usage.costUsd ?? '',
-    ...(startedAt === null ? {} : { started_at: startedAt }),
-    ...(endedAt === null ? {} : { ended_at: endedAt }),
-    ...(ending === null ? {} : { ending: JSON.stringify(ending) }),
+    ...(record.startedAt === null ? {} : { started_at: record.startedAt }),
     ...(claim ? { claim } : {}),
   };
-  const turns = settings.agents.map(({ name }, index) => [`turns:${name}`, record.agentTurns[index] ?? 0]);
-  return [...Object.entries(fields), ...turns].flat();
+  return [...fieldsOfRow(fieldsOf(record)), ...Object.entries(fields).flat()];
 }

@@ -1,6 +1,7 @@
 import { caseless } from '../../conversation/log/caseless.ts';
-import type { ConversationFilter } from '../../conversation/log/log.ts';
+import { type ConversationFilter, EVERY_TENANT, type TenantScope } from '../../conversation/log/log.ts';
 import type { ConversationSettings } from '../../conversation/log/settings.ts';
+import { DEFAULT_TENANT } from '../../protocol/events.ts';
 import type { RedisClient } from './connection.ts';
 import { indexKeys } from './keys.ts';
 
@@ -36,11 +37,18 @@ function hex(milliseconds: number): string {
 }
 
 /** All indexes that have a conversation, besides that of the unfinished ones. */
-export function indexesOf(prefix: string, { topic, agents }: ConversationSettings): string[] {
+export function indexesOf(
+  prefix: string,
+  tenant: string,
+  { topic, agents, metadata }: ConversationSettings,
+): string[] {
   const providers = new Set(agents.map(({ provider }) => provider));
   const trigrams = trigramsOf(topic);
   return [
     indexKeys.all(prefix),
+    // Before there were others all were the default one's.
+    ...(tenant === DEFAULT_TENANT ? [] : [indexKeys.tenant(prefix, tenant)]),
+    ...Object.entries(metadata).map(([name, value]) => indexKeys.label(prefix, name, String(value))),
     ...[...providers].map((provider) => indexKeys.provider(prefix, provider)),
     ...(trigrams.size > MAX_TRIGRAMS
       ? [indexKeys.longTopics(prefix)]
@@ -61,9 +69,13 @@ function trigramsOf(text: string): Set<string> {
 export async function indexesFor(
   client: RedisClient,
   prefix: string,
-  { status, provider, q }: ConversationFilter,
+  tenant: TenantScope,
+  { status, provider, q, labels = {} }: ConversationFilter,
 ): Promise<string[]> {
-  const choices: string[][] = [];
+  const choices: string[][] = Object.entries(labels).map(([name, value]) => [
+    indexKeys.label(prefix, name, value),
+  ]);
+  if (tenant !== EVERY_TENANT && tenant !== DEFAULT_TENANT) choices.push([indexKeys.tenant(prefix, tenant)]);
   if (status !== undefined && status !== 'terminated') choices.push([indexKeys.unfinished(prefix)]);
   if (provider !== undefined) choices.push([indexKeys.provider(prefix, provider)]);
   for (const trigram of q === undefined ? [] : trigramsOf(q)) {

@@ -40,7 +40,10 @@ export function claimKey(prefix: string, claim: string): string {
 export const indexKeys = {
   all: (prefix: string) => `${prefix}:index:all`,
   unfinished: (prefix: string) => `${prefix}:index:unfinished`,
+  tenant: (prefix: string, tenant: string) => `${prefix}:index:tenant:${tenant}`,
   provider: (prefix: string, provider: string) => `${prefix}:index:provider:${provider}`,
+  label: (prefix: string, name: string, value: string) =>
+    `${prefix}:index:label:${JSON.stringify([name, value])}`,
   trigram: (prefix: string, trigram: string) => `${prefix}:index:topic:${trigram}`,
   longTopics: (prefix: string) => `${prefix}:index:long-topics`,
 };

@@ -1,4 +1,9 @@
-import type { ConversationFilter, ConversationRecord, Page } from '../../conversation/log/log.ts';
+import type {
+  ConversationFilter,
+  ConversationRecord,
+  Page,
+  TenantScope,
+} from '../../conversation/log/log.ts';
 import { AppError } from '../../errors.ts';
 import { matches } from '../matching.ts';
 import { answered } from './answers.ts';
@@ -19,11 +24,12 @@ const BEING_MADE_MS = 10 * 60 * 1000;
 export async function listConversations(
   client: RedisClient,
   prefix: string,
+  tenant: TenantScope,
   filter: ConversationFilter,
   { limit, cursor }: { limit: number; cursor?: string | undefined },
 ): Promise<Page<ConversationRecord>> {
   const start = cursor === undefined ? undefined : parseListCursor(cursor);
-  const keys = await answered(indexesFor(client, prefix, filter));
+  const keys = await answered(indexesFor(client, prefix, tenant, filter));
   const found: Found[] = [];
   let span = spanOf(filter, start);
   for (let size = limit + 1; found.length <= limit; size = Math.min(size * 2, MAX_BATCH)) {
@@ -34,7 +40,11 @@ export async function listConversations(
     const rows = looked.map((each) => each && { entry: each.entry, status: each.record.status });
     await sweep(client, prefix, keys, entries, rows);
     for (const [index, conversation] of looked.entries()) {
-      if (conversation && conversation.entry === entries[index] && matches(conversation.record, filter)) {
+      if (
+        conversation &&
+        conversation.entry === entries[index] &&
+        matches(conversation.record, tenant, filter)
+      ) {
         found.push(conversation);
       }
     }
@@ -45,7 +55,7 @@ export async function listConversations(
   return { items: found.slice(0, limit).map(({ record }) => record), nextCursor: last?.entry ?? null };
 }
 
-/** The ids of all conversations that have not ended, oldest first. */
+/** The ids of all conversations that are to run, oldest first. */
 export async function listUnfinished(client: RedisClient, prefix: string): Promise<string[]> {
   const key = indexKeys.unfinished(prefix);
   const entries = await answered(client.zrange(key, '0', '-1'));
@@ -56,11 +66,13 @@ export async function listUnfinished(client: RedisClient, prefix: string): Promi
     await sweep(client, prefix, [key], batch, rows);
     for (const [index, entry] of batch.entries()) {
       const row = rows[index];
-      if (row?.entry === entry && row.status !== 'terminated') unfinished.push(idOf(entry));
+      if (row?.entry === entry && RUNS.has(row.status)) unfinished.push(idOf(entry));
     }
   }
   return unfinished;
 }
+
+const RUNS: ReadonlySet<string> = new Set(['running', 'queued']);
 
 /** What a look at an entry is about: whether its conversation is there, has that entry, and goes on. */
 interface Row {

@@ -36,29 +36,26 @@ export async function readLog(
   return entries;
 }
 
-/** The last event of a log. */
-export async function readLast(client: RedisClient, log: string): Promise<LogEntry[]> {
-  return (await answered(client.xrevrange(log, '+', '-', 'COUNT', 1))).map(toEntry);
-}
-
-/** The last messages of a log as a prompt needs them, in order. */
+/** The last messages of a log as a prompt needs them, in order, and the seq at which it ends. */
 export async function readContext(
   client: RedisClient,
   log: string,
   limit: number,
-): Promise<ContextMessage[]> {
+): Promise<{ messages: ContextMessage[]; lastSeq: number }> {
   const messages: ContextMessage[] = [];
+  let lastSeq = 0;
   let before = '+';
   for (;;) {
-    // One more, for the end that may stand behind them.
+    // One more, for the event that may stand behind them.
     const count = limit - messages.length + 1;
     const read = (await answered(client.xrevrange(log, before, '-', 'COUNT', count))).map(toEntry);
+    lastSeq ||= read[0]?.seq ?? 0;
     for (const entry of read) {
       if (entry.type === 'message') messages.push(toContext(toMessage(entry)));
-      if (messages.length === limit) return messages.reverse();
+      if (messages.length === limit) return { messages: messages.reverse(), lastSeq };
     }
     const first = read.at(-1);
-    if (!first || read.length < count) return messages.reverse();
+    if (!first || read.length < count) return { messages: messages.reverse(), lastSeq };
     before = `(${first.seq}-0`;
   }
 }

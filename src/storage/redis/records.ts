@@ -1,5 +1,4 @@
-import type { Ending } from '../../conversation/log/events.ts';
-import type { ConversationRecord } from '../../conversation/log/log.ts';
+import type { ConversationRecord, RecordFields } from '../../conversation/log/log.ts';
 import { readEvent } from '../../protocol/read-event.ts';
 import type { RedisClient } from './connection.ts';
 import { conversationKeys } from './keys.ts';
@@ -25,15 +24,16 @@ export async function readRecord(
 function toFound(id: string, row: Record<string, string>, createdJson: string): Found {
   const created = readEvent(createdJson);
   if (created.type !== 'conversation.created') throw new Error(`the log of ${id} has no beginning`);
-  const { settings, at } = created;
+  const { tenant, settings, at, forkedFrom } = created;
   const count = (field: string): number => Number(row[field] ?? 0);
   const [inputTokens, outputTokens] = [count('input_tokens'), count('output_tokens')];
   const record: ConversationRecord = {
     id,
+    tenant,
     status: row['status'] as ConversationRecord['status'],
     settings,
     turns: count('turns'),
-    agentTurns: settings.agents.map(({ name }) => count(`turns:${name}`)),
+    agentTurns: turnsOf(row, settings),
     usage: {
       inputTokens,
       outputTokens,
@@ -41,10 +41,51 @@ function toFound(id: string, row: Record<string, string>, createdJson: string): 
       costUsd: row['cost_usd'] === '' ? null : count('cost_usd'),
     },
     lastSeq: count('last_seq'),
+    lastSender: row['last_sender'] ?? '',
+    lastSpeaker: row['last_speaker'] || null,
     createdAt: at,
     startedAt: row['started_at'] ?? null,
-    endedAt: row['ended_at'] ?? null,
-    ending: row['ending'] === undefined ? null : (JSON.parse(row['ending']) as Ending),
+    endedAt: row['ended_at'] || null,
+    ending: parsed(row['ending']),
+    pause: parsed(row['pause']),
+    outcome: parsed(row['outcome']),
+    forkedFrom: forkedFrom ?? null,
   };
   return { record, entry: row['entry'] ?? '' };
+}
+
+/** The fields of a row that a record sets, each with its value; what is null is empty. */
+export function fieldsOfRow(record: RecordFields): (string | number)[] {
+  const { status, lastSeq, lastSender, lastSpeaker, turns, agentTurns, usage } = record;
+  const { endedAt, ending, pause, outcome } = record;
+  return Object.entries({
+    status,
+    last_seq: lastSeq,
+    last_sender: lastSender,
+    last_speaker: lastSpeaker ?? '',
+    turns,
+    agent_turns: JSON.stringify(agentTurns),
+    input_tokens: usage.inputTokens,
+    output_tokens: usage.outputTokens,
+    cost_usd: usage.costUsd ?? '',
+    ended_at: endedAt ?? '',
+    ending: written(ending),
+    pause: written(pause),
+    outcome: written(outcome),
+  }).flat();
+}
+
+function written(value: object | null): string {
+  return value === null ? '' : JSON.stringify(value);
+}
+
+function parsed(json: string | undefined) {
+  return json ? JSON.parse(json) : null;
+}
+
+/** In the order of the agents; the first releases wrote a field for each. */
+function turnsOf(row: Record<string, string>, { agents }: ConversationRecord['settings']): number[] {
+  const turns = row['agent_turns'];
+  if (turns !== undefined) return JSON.parse(turns) as number[];
+  return agents.map(({ name }) => Number(row[`turns:${name}`] ?? 0));
 }

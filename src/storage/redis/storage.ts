@@ -1,20 +1,21 @@
-import type { Ending, Message } from '../../conversation/log/events.ts';
+import type { ConversationEvent, Message } from '../../conversation/log/events.ts';
 import {
-  type AppendedEvents,
   type AppendOutcome,
   type ContextMessage,
   type ConversationCatalog,
   type ConversationFilter,
-  type ConversationQueue,
+  type ConversationLog,
   type ConversationRecord,
   type CreateOutcome,
-  endOf,
+  EVERY_TENANT,
   type LogEntry,
   type NewConversation,
   type Page,
+  type RecordFields,
+  type TenantScope,
 } from '../../conversation/log/log.ts';
 import type { LiveAnnouncer } from '../../conversation/stream/live.ts';
-import { includes } from '../matching.ts';
+import { MessagePage } from '../message-page.ts';
 import { RecentMessages } from '../recent-messages.ts';
 import { answered, overloaded } from './answers.ts';
 import type { RedisClient } from './connection.ts';
@@ -24,10 +25,10 @@ import { claimName, conversationKeys, indexKeys } from './keys.ts';
 import { listConversations, listUnfinished } from './listing.ts';
 import { readContext, readLog, toMessage } from './log.ts';
 import { AskingOrder } from './order.ts';
-import { readRecord } from './records.ts';
+import { type Found, readRecord } from './records.ts';
 import { type Claim, Writer } from './writer.ts';
 
-export interface RedisStorage extends ConversationQueue, ConversationCatalog {
+export interface RedisStorage extends ConversationLog, ConversationCatalog {
   /**
    * One line that says what Redis lacks to keep all that it acknowledges, or that it could not be found out;
    * undefined where all is well.
@@ -82,19 +83,18 @@ class Storage implements RedisStorage {
     this.#writer = new Writer({ client, prefix, origin, live, recent: this.#recent });
   }
 
-  async addMessage(id: string, expectedSeq: number, events: AppendedEvents): Promise<AppendOutcome> {
+  async append(
+    id: string,
+    expectedSeq: number,
+    events: readonly ConversationEvent[],
+    record: RecordFields,
+  ): Promise<AppendOutcome> {
     const startedAt = performance.now();
     const outcome = await this.#order.run({ joins: [], waitsFor: [id] }, () =>
-      this.#writer.append(id, expectedSeq, events),
+      this.#writer.append(id, expectedSeq, events, record),
     );
     this.#onAppend(performance.now() - startedAt);
-    if (outcome === 'appended' && endOf(events)) this.#unlistUnfinished(id);
-    return outcome;
-  }
-
-  async markTerminated(id: string, ending: Ending): Promise<Exclude<AppendOutcome, 'sequence_conflict'>> {
-    const outcome = await this.#order.run({ joins: [], waitsFor: [id] }, () => this.#writer.end(id, ending));
-    if (outcome === 'appended') this.#unlistUnfinished(id);
+    if (outcome === 'appended' && record.status === 'terminated') this.#unlistUnfinished(id);
     return outcome;
   }
 
@@ -107,10 +107,6 @@ class Storage implements RedisStorage {
       this.#recent.get(id, limit) ??
       (await this.#recent.read(id, limit, () => readContext(this.#client, this.#keys(id).log, limit)))
     );
-  }
-
-  async getLastSender(id: string): Promise<string | undefined> {
-    return (await answered(this.#client.hget(this.#keys(id).row, 'last_sender'))) ?? undefined;
   }
 
   async isTerminated(id: string): Promise<boolean | undefined> {
@@ -144,15 +140,16 @@ class Storage implements RedisStorage {
     });
   }
 
-  async get(id: string): Promise<ConversationRecord | undefined> {
-    return (await answered(readRecord(this.#client, this.#prefix, id)))?.record;
+  async get(tenant: TenantScope, id: string): Promise<ConversationRecord | undefined> {
+    return (await this.#find(tenant, id))?.record;
   }
 
   async list(
+    tenant: TenantScope,
     filter: ConversationFilter,
     page: { limit: number; cursor?: string | undefined },
   ): Promise<Page<ConversationRecord>> {
-    return await listConversations(this.#client, this.#prefix, filter, page);
+    return await listConversations(this.#client, this.#prefix, tenant, filter, page);
   }
 
   async messages(
@@ -160,23 +157,21 @@ class Storage implements RedisStorage {
     { sender, q }: { sender?: string | undefined; q?: string | undefined },
     { limit, afterSeq }: { limit: number; afterSeq: number },
   ): Promise<Page<Message>> {
+    const page = new MessagePage({ sender, q }, limit);
     const isFiltered = sender !== undefined || q !== undefined;
-    const found: Message[] = [];
     for (let seq = afterSeq; ; ) {
-      const wanted = isFiltered ? PAGE_EVENTS : limit + 1 - found.length;
-      const page = await readLog(this.#client, this.#keys(id).log, seq, wanted);
-      for (const entry of page) {
+      const entries = await readLog(
+        this.#client,
+        this.#keys(id).log,
+        seq,
+        isFiltered ? PAGE_EVENTS : limit + 1,
+      );
+      for (const entry of entries) {
         if (entry.type !== 'message') continue;
-        const message = toMessage(entry);
-        if (sender !== undefined && message.sender !== sender) continue;
-        if (q !== undefined && !includes(message.content, q)) continue;
-        found.push(message);
-        if (found.length > limit) {
-          return { items: found.slice(0, limit), nextCursor: String(found[limit - 1]?.seq) };
-        }
+        if (!page.look(toMessage(entry), entry.json.length)) return page.end(false);
       }
-      const last = page.at(-1);
-      if (!last) return { items: found, nextCursor: null };
+      const last = entries.at(-1);
+      if (!last) return page.end(true);
       seq = last.seq;
     }
   }
@@ -185,9 +180,9 @@ class Storage implements RedisStorage {
     await this.#order.run({ joins: [], waitsFor: [id] }, () => this.#writer.started(id, at));
   }
 
-  delete(id: string): Promise<boolean> {
+  delete(tenant: TenantScope, id: string): Promise<boolean> {
     const lanes = { joins: [id, REMOVALS], waitsFor: [id, KEYED, REMOVALS] };
-    return this.#order.run(lanes, () => this.#remove(id));
+    return this.#order.run(lanes, () => this.#remove(tenant, id));
   }
 
   async unfinished(): Promise<string[]> {
@@ -230,8 +225,7 @@ class Storage implements RedisStorage {
       const isNew = wanted.createdAt - held.createdAt < SAME_MOMENT_MS;
       const time = new Date(isNew ? held.createdAt : wanted.createdAt);
       const theirs = {
-        ...conversation,
-        createdAt: time,
+        ...madeAt(conversation, time),
         startedAt: held.beginning === 'running' ? time : null,
       };
       const made = await this.#make(held.id, theirs, claim);
@@ -246,24 +240,27 @@ class Storage implements RedisStorage {
     conversation: Omit<NewConversation, 'id' | 'idempotency'>,
     claim: string,
   ): Promise<'created' | 'exists' | 'removed'> {
-    const { settings, createdAt } = conversation;
+    const { tenant, settings, createdAt } = conversation;
     const entry = entryOf(id, createdAt);
-    const indexes = [...indexesOf(this.#prefix, settings), indexKeys.unfinished(this.#prefix)];
+    const indexes = [...indexesOf(this.#prefix, tenant, settings), indexKeys.unfinished(this.#prefix)];
     await answered(Promise.all(indexes.map((key) => this.#client.zadd(key, 0, entry))));
     return await this.#writer.create(id, conversation, entry, claim);
   }
 
-  async #remove(id: string): Promise<boolean> {
-    const [found, claim] = await answered(
-      Promise.all([
-        readRecord(this.#client, this.#prefix, id),
-        this.#client.hget(this.#keys(id).row, 'claim'),
-      ]),
-    );
+  async #find(tenant: TenantScope, id: string): Promise<Found | undefined> {
+    const found = await answered(readRecord(this.#client, this.#prefix, id));
+    return tenant === EVERY_TENANT || found?.record.tenant === tenant ? found : undefined;
+  }
+
+  async #remove(tenant: TenantScope, id: string): Promise<boolean> {
+    const [found, claim] = await Promise.all([
+      this.#find(tenant, id),
+      answered(this.#client.hget(this.#keys(id).row, 'claim')),
+    ]);
     if (!found) return false;
     if (claim !== null) await this.#writer.forget(claim, id);
     if (!(await this.#writer.remove(id))) return false;
-    const indexes = indexesOf(this.#prefix, found.record.settings);
+    const indexes = indexesOf(this.#prefix, found.record.tenant, found.record.settings);
     this.#unlist([...indexes, indexKeys.unfinished(this.#prefix)], found.entry);
     return true;
   }
@@ -289,4 +286,16 @@ class Storage implements RedisStorage {
   #keys(id: string): ReturnType<typeof conversationKeys> {
     return conversationKeys(this.#prefix, id);
   }
+}
+
+/** A conversation as it would have begun at another time. */
+function madeAt(conversation: NewConversation, createdAt: Date): NewConversation {
+  const at = createdAt.toISOString();
+  const was = conversation.createdAt.toISOString();
+  const events = conversation.events.map((event): ConversationEvent => {
+    if (event.at !== was) return event;
+    if (event.type !== 'message') return { ...event, at };
+    return { ...event, at, message: { ...event.message, timestamp: at } };
+  });
+  return { ...conversation, createdAt, events };
 }

@@ -1,18 +1,20 @@
-import { type Ending, openingEvents, terminationEvent } from '../../conversation/log/events.ts';
+import type { ConversationEvent } from '../../conversation/log/events.ts';
 import {
-  type AppendedEvents,
   type AppendOutcome,
-  endOf,
+  contextIn,
   IDEMPOTENCY_WINDOW_MS,
   type LogEntry,
   type NewConversation,
+  type RecordFields,
+  toEntry,
 } from '../../conversation/log/log.ts';
 import type { LiveAnnouncer } from '../../conversation/stream/live.ts';
 import type { RecentMessages } from '../recent-messages.ts';
 import { answered } from './answers.ts';
 import type { RedisClient } from './connection.ts';
 import { claimKey, conversationKeys } from './keys.ts';
-import { readLast, readLog } from './log.ts';
+import { readLog } from './log.ts';
+import { fieldsOfRow } from './records.ts';
 import { scriptsOf } from './scripts.ts';
 
 export interface WriterParts {
@@ -40,8 +42,6 @@ interface Change<Outcome> {
 }
 
 const TOMBSTONE_MS = 60_000;
-/** Stands for the seq before the last event, whichever that is. */
-const LAST = Infinity;
 const CATCH_UP_EVENTS = 1000;
 
 /**
@@ -62,28 +62,26 @@ export class Writer {
   /** @param claim the name of its claim; empty without an idempotency key */
   create(
     id: string,
-    { settings, createdAt, startedAt, traceparent }: Omit<NewConversation, 'id' | 'idempotency'>,
+    { startedAt, events, record }: Pick<NewConversation, 'startedAt' | 'events' | 'record'>,
     entry: string,
     claim: string,
   ): Promise<'created' | 'exists' | 'removed'> {
-    const events = openingEvents(settings, createdAt, traceparent);
     const entries = events.map(toEntry);
     const { row, log, tombstone, channel } = this.#keys(id);
+    const fields = [
+      ...fieldsOfRow(record),
+      'entry',
+      entry,
+      ...(startedAt === null ? [] : ['started_at', startedAt.toISOString()]),
+      ...(claim === '' ? [] : ['claim', claim]),
+    ];
     return this.#change(
       id,
       0,
       () =>
         this.#scripts.create(
           [row, log, tombstone],
-          [
-            channel,
-            this.#parts.origin,
-            entry,
-            startedAt?.toISOString() ?? '',
-            events[1].message.sender,
-            claim,
-            ...entries.flatMap(({ type, json }) => [type, json]),
-          ],
+          [channel, this.#parts.origin, fields.length, ...fields, ...textsOf(entries)],
         ),
       (answer) => {
         const outcome = answer as 'created' | 'exists' | 'removed';
@@ -92,18 +90,14 @@ export class Writer {
     );
   }
 
-  append(id: string, expectedSeq: number, events: AppendedEvents): Promise<AppendOutcome> {
-    const [{ message }] = events;
-    const end = endOf(events);
-    const { turn, sender, role, metadata } = message;
-    const { inputTokens = 0, outputTokens = 0, costUsd = '' } = metadata;
-    // A script that fails halfway isn't undone.
-    if (![turn, inputTokens, outputTokens].every(Number.isSafeInteger)) {
-      throw new TypeError(
-        `turn ${turn}, tokens ${inputTokens} and ${outputTokens} are not all whole numbers`,
-      );
-    }
+  append(
+    id: string,
+    expectedSeq: number,
+    events: readonly ConversationEvent[],
+    record: RecordFields,
+  ): Promise<AppendOutcome> {
     const entries = events.map(toEntry);
+    const fields = fieldsOfRow(record);
     const { row, log, channel } = this.#keys(id);
     return this.#change(
       id,
@@ -111,45 +105,15 @@ export class Writer {
       () =>
         this.#scripts.append(
           [row, log],
-          [
-            channel,
-            this.#parts.origin,
-            expectedSeq,
-            sender,
-            role === 'agent' ? turn : '',
-            inputTokens,
-            outputTokens,
-            costUsd,
-            ...(end ? [end.at, endingJson(end)] : ['', '']),
-            ...entries.flatMap(({ type, json }) => [type, json]),
-          ],
+          [channel, this.#parts.origin, expectedSeq, fields.length, ...fields, ...textsOf(entries)],
         ),
       (answer) => {
         const outcome = answer as AppendOutcome;
-        if (outcome === 'appended' && !end) this.#parts.recent.append(id, message);
-        else this.#parts.recent.drop(id);
+        const { recent } = this.#parts;
+        if (outcome === 'appended' && record.status !== 'terminated') {
+          recent.follow(id, expectedSeq, contextIn(events), record.lastSeq);
+        } else recent.drop(id);
         return { outcome, entries: outcome === 'appended' ? entries : [] };
-      },
-    );
-  }
-
-  end(id: string, ending: Ending): Promise<'appended' | 'terminated' | 'not_found'> {
-    const { seq: _, ...event } = terminationEvent(0, new Date(), ending);
-    const json = `,${JSON.stringify(event).slice(1)}`;
-    const { row, log, channel } = this.#keys(id);
-    return this.#change(
-      id,
-      LAST,
-      () =>
-        this.#scripts.end(
-          [row, log],
-          [channel, this.#parts.origin, event.at, endingJson(ending), event.type, json],
-        ),
-      (answer) => {
-        this.#parts.recent.drop(id);
-        if (typeof answer !== 'number') return { outcome: answer as 'terminated' | 'not_found', entries: [] };
-        const entry = { seq: answer, type: event.type, json: `{"seq":${answer}${json}` };
-        return { outcome: 'appended', entries: [entry] };
       },
     );
   }
@@ -210,7 +174,7 @@ export class Writer {
     } catch (error) {
       recent.drop(id);
       // Nobody follows a conversation that is being made.
-      if (afterSeq > 0) this.#untold.set(id, Math.min(afterSeq, this.#untold.get(id) ?? LAST));
+      if (afterSeq > 0) this.#untold.set(id, Math.min(afterSeq, this.#untold.get(id) ?? afterSeq));
       throw error;
     }
     const { outcome, entries } = read(answer);
@@ -222,9 +186,7 @@ export class Writer {
   }
 
   #readBehind(id: string, seq: number): Promise<LogEntry[]> {
-    const { client } = this.#parts;
-    const { log } = this.#keys(id);
-    return seq === LAST ? readLast(client, log) : readLog(client, log, seq, CATCH_UP_EVENTS);
+    return readLog(this.#parts.client, this.#keys(id).log, seq, CATCH_UP_EVENTS);
   }
 
   #keys(id: string): ReturnType<typeof conversationKeys> {
@@ -232,10 +194,7 @@ export class Writer {
   }
 }
 
-function endingJson({ reason, detail, by }: Ending): string {
-  return JSON.stringify({ reason, detail, by });
-}
-
-function toEntry(event: { seq: number; type: string }): LogEntry {
-  return { seq: event.seq, type: event.type, json: JSON.stringify(event) };
+/** As the scripts take entries. */
+function textsOf(entries: readonly LogEntry[]): string[] {
+  return entries.flatMap(({ type, json }) => [type, json]);
 }

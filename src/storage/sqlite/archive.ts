@@ -6,10 +6,11 @@ import type { ConversationArchive, KeptConversation, Listed } from '../archive.t
 import { StorageError } from '../storage-error.ts';
 import { Beginnings } from './beginnings.ts';
 import { DATABASE_FILE, openDatabase } from './database.ts';
+import { facetsOf } from './facets.ts';
 import { FIND_BY_ID, type ListedRow } from './listing.ts';
 import { lockDirectory } from './lock.ts';
 import { READ_ON, readLog } from './log.ts';
-import { toRecord } from './records.ts';
+import { detailsOf, toRecord } from './records.ts';
 import { openTopicIndex, type TopicIndex } from './topics.ts';
 
 const LISTED_AT_ONCE = 500;
@@ -78,10 +79,6 @@ class SqliteArchive implements ConversationArchive {
     const [found] = this.#beginnings.of(rows);
     if (!found) return undefined;
     const { row, created } = found;
-    const lastSender = this.#database
-      .prepare('SELECT last_sender FROM conversations WHERE key = ?')
-      .pluck()
-      .get(row.key) as string;
     const held = this.#database
       .prepare<[number, number], { key: string; body_hash: string; created_at: number }>(
         'SELECT key, body_hash, created_at FROM idempotency_keys WHERE conversation = ? AND created_at > ?',
@@ -90,7 +87,7 @@ class SqliteArchive implements ConversationArchive {
     const idempotency = held
       ? { key: { text: held.key }, bodyHash: held.body_hash, createdAt: held.created_at }
       : null;
-    return { record: toRecord(row, created), lastSender, idempotency };
+    return { record: toRecord(row, created), idempotency };
   }
 
   async readOn(id: string, afterSeq: number, limit: number): Promise<LogEntry[]> {
@@ -153,50 +150,50 @@ class SqliteArchive implements ConversationArchive {
       | undefined;
   }
 
-  #writeRow({ record, lastSender }: KeptConversation, listedAt: number): number {
-    const { id, status, settings, usage, ending } = record;
-    const { agents, topic } = settings;
+  #writeRow({ record }: KeptConversation, listedAt: number): number {
+    const { id, tenant, status, settings, usage, ending } = record;
     const isNew = this.#keyOf(id) === undefined;
     // In the order of the keys the times of creation never go back; see writer.ts.
     const key = this.#database
       .prepare(
-        `INSERT INTO conversations (id, status, created_at, started_at, ended_at, last_seq, last_sender, turns,
-           agent_turns, input_tokens, output_tokens, cost_usd, end_reason, end_detail, ended_by)
-         VALUES (?, ?, max(?, (SELECT ifnull(max(created_at), 0) FROM conversations)), ?, ?, ?, ?, ?, ?, ?, ?, ?,
-           ?, ?, ?)
+        `INSERT INTO conversations (id, tenant, status, created_at, started_at, ended_at, last_seq, last_sender,
+           last_speaker, turns, agent_turns, input_tokens, output_tokens, cost_usd, end_reason, end_detail, ended_by, details)
+         VALUES (?, ?, ?, max(?, (SELECT ifnull(max(created_at), 0) FROM conversations)), ?, ?, ?, ?, ?, ?, ?, ?, ?,
+           ?, ?, ?, ?, ?)
          ON CONFLICT (id) DO UPDATE SET status = excluded.status, started_at = excluded.started_at,
-           ended_at = excluded.ended_at, last_seq = excluded.last_seq, last_sender = excluded.last_sender,
+           ended_at = excluded.ended_at, last_seq = excluded.last_seq, last_sender = excluded.last_sender, last_speaker = excluded.last_speaker,
            turns = excluded.turns, agent_turns = excluded.agent_turns, input_tokens = excluded.input_tokens,
            output_tokens = excluded.output_tokens, cost_usd = excluded.cost_usd,
-           end_reason = excluded.end_reason, end_detail = excluded.end_detail, ended_by = excluded.ended_by
+           end_reason = excluded.end_reason, end_detail = excluded.end_detail, ended_by = excluded.ended_by, details = excluded.details
          RETURNING key`,
       )
       .pluck()
       .get(
         id,
+        tenant,
         status,
         listedAt,
         toMilliseconds(record.startedAt),
         toMilliseconds(record.endedAt),
         record.lastSeq,
-        lastSender,
+        record.lastSender,
+        record.lastSpeaker,
         record.turns,
-        JSON.stringify(
-          Object.fromEntries(agents.map(({ name }, index) => [name, record.agentTurns[index] ?? 0])),
-        ),
+        JSON.stringify(record.agentTurns),
         usage.inputTokens,
         usage.outputTokens,
         usage.costUsd,
         ending?.reason ?? null,
         ending?.detail ?? null,
         ending?.by ?? null,
+        detailsOf(record),
       ) as number;
     if (!isNew) return key;
-    const insertProvider = this.#database.prepare(
-      'INSERT OR IGNORE INTO conversation_providers (provider, conversation) VALUES (?, ?)',
+    const insertFacet = this.#database.prepare(
+      'INSERT OR IGNORE INTO facets (tenant, name, value, conversation) VALUES (?, ?, ?, ?)',
     );
-    for (const { provider } of agents) insertProvider.run(provider, key);
-    this.#topics.add(key, topic);
+    for (const [name, value] of facetsOf(settings)) insertFacet.run(tenant, name, value, key);
+    this.#topics.add(key, settings.topic);
     return key;
   }
 

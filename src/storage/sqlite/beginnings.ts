@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3';
 import type { CreatedEvent } from '../../conversation/log/events.ts';
+import { readEvent } from '../../protocol/read-event.ts';
 
 /** Characters of JSON whose events are kept in memory, of all conversations together: those of about 2,000. */
 const MAX_CHARACTERS = 1024 * 1024;
@@ -54,7 +55,7 @@ export class Beginnings {
     return new Map(
       rows.map(({ key, json }) => [
         key,
-        { created: JSON.parse(json) as CreatedEvent, characters: json.length },
+        { created: readEvent(json) as CreatedEvent, characters: json.length },
       ]),
     );
   }

@@ -1,3 +1,4 @@
+import { StorageRefusal } from '../../conversation/log/refusal.ts';
 import { AppError } from '../../errors.ts';
 import type { WriteOperation, WriteResult } from './writer.ts';
 
@@ -34,7 +35,8 @@ export class GroupCommit {
   /**
    * Fulfilled when the operation is durable, or was refused.
    *
-   * @throws AppError `overloaded` where the disk is full or too much is waiting
+   * @throws AppError `overloaded` where the disk is full or too much is waiting; StorageRefusal where the file
+   * can't be written any more
    */
   submit(operation: WriteOperation): Promise<WriteResult> {
     if (this.#waiting.length >= MAX_WAITING) {
@@ -73,7 +75,7 @@ export class GroupCommit {
         const half = group.length >> 1;
         this.#carryOut(group.slice(0, half));
         this.#carryOut(group.slice(half));
-      } else group[0]?.reject(error);
+      } else group[0]?.reject(isRefusal(error) ? new StorageRefusal((error as Error).message) : error);
       return;
     }
     for (const [index, { operation, resolve }] of group.entries()) {
@@ -90,8 +92,16 @@ function overloaded(why: string): AppError {
   });
 }
 
+/** A file that is damaged or no database any more, or whose rights were taken away, stays so. */
+function isRefusal(error: unknown): boolean {
+  return /^SQLITE_(CORRUPT|NOTADB|PERM|AUTH|READONLY|CANTOPEN)/.test(codeOf(error));
+}
+
+function codeOf(error: unknown): string {
+  return String((error as { code?: unknown }).code);
+}
+
 /** A full disk or a failing one may be mended while the server runs. */
 function isTransient(error: unknown): boolean {
-  const code = String((error as { code?: unknown }).code);
-  return /^SQLITE_(FULL|IOERR|BUSY|LOCKED|READONLY|CANTOPEN)/.test(code);
+  return /^SQLITE_(FULL|IOERR|BUSY|LOCKED)/.test(codeOf(error));
 }

@@ -1,6 +1,6 @@
 import type Database from 'better-sqlite3';
 import { caseless } from '../../conversation/log/caseless.ts';
-import type { ConversationFilter } from '../../conversation/log/log.ts';
+import { type ConversationFilter, EVERY_TENANT, type TenantScope } from '../../conversation/log/log.ts';
 import { topicSearch } from './topics.ts';
 
 /** A row of the catalog. The settings are in the log's first event; see beginnings.ts. */
@@ -11,6 +11,8 @@ export interface ListedRow {
   started_at: number | null;
   ended_at: number | null;
   last_seq: number;
+  last_sender: string;
+  last_speaker: string | null;
   turns: number;
   agent_turns: string;
   input_tokens: number;
@@ -19,12 +21,14 @@ export interface ListedRow {
   end_reason: string | null;
   end_detail: string | null;
   ended_by: string | null;
+  details: string | null;
 }
 
-const COLUMNS = `c.key, c.id, c.status, c.started_at, c.ended_at, c.last_seq, c.turns, c.agent_turns,
-  c.input_tokens, c.output_tokens, c.cost_usd, c.end_reason, c.end_detail, c.ended_by`;
+const COLUMNS = `c.key, c.id, c.status, c.started_at, c.ended_at, c.last_seq, c.last_sender,
+  c.last_speaker, c.turns, c.agent_turns, c.input_tokens, c.output_tokens, c.cost_usd, c.end_reason, c.end_detail, c.ended_by, c.details`;
 
 export const FIND_BY_ID = `SELECT ${COLUMNS} FROM conversations c WHERE c.id = ?`;
+export const FIND_OF_TENANT = `${FIND_BY_ID} AND c.tenant = ?`;
 
 /**
  * The query for one page of conversations, newest first. It walks down the index of the filter that leaves
@@ -34,11 +38,17 @@ export const FIND_BY_ID = `SELECT ${COLUMNS} FROM conversations c WHERE c.id = ?
  */
 export function listingQuery(
   database: Database.Database,
+  tenant: TenantScope,
   filter: ConversationFilter,
   before: number | undefined,
   limit: number,
 ): { sql: string; parameters: (string | number)[] } | 'nothing' {
   const { status, provider, q, createdAfter, createdBefore } = filter;
+  const facets = Object.entries(filter.labels ?? {}).map(([name, value]): [name: string, value: string] => [
+    `label.${name}`,
+    value,
+  ]);
+  if (provider !== undefined) facets.push(['provider', provider]);
   const where: string[] = [];
   const parameters: (string | number)[] = [];
   const also = (condition: string, ...values: (string | number)[]): void => {
@@ -54,17 +64,17 @@ export function listingQuery(
     from = `${table} t CROSS JOIN conversations c ON c.key = t.rowid`;
     key = 't.rowid';
     also(`t.${table} MATCH ?`, query);
-  } else if (provider !== undefined && !few) {
-    from = 'conversation_providers p CROSS JOIN conversations c ON c.key = p.conversation';
+  } else if (facets.length > 0 && !few) {
+    const [name, value] = facets.shift() ?? ['', ''];
+    from = 'facets p CROSS JOIN conversations c ON c.key = p.conversation';
     key = 'p.conversation';
-    also('p.provider = ?', provider);
+    also('p.name = ? AND p.value = ?', name, value);
+    if (tenant !== EVERY_TENANT) also('p.tenant = ?', tenant);
   }
+  if (tenant !== EVERY_TENANT && key !== 'p.conversation') also('c.tenant = ?', tenant);
   if (status !== undefined) also('c.status = ?', status);
-  if (provider !== undefined && key !== 'p.conversation') {
-    also(
-      'EXISTS (SELECT 1 FROM conversation_providers WHERE provider = ? AND conversation = c.key)',
-      provider,
-    );
+  for (const facet of facets) {
+    also('EXISTS (SELECT 1 FROM facets WHERE name = ? AND value = ? AND conversation = c.key)', ...facet);
   }
   if (q !== undefined && key !== 't.rowid') {
     also('instr((SELECT topic FROM topics WHERE rowid = c.key), ?) > 0', caseless(q));

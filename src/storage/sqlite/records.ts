@@ -1,5 +1,5 @@
 import type { CreatedEvent, Ending, Message, MessageEvent } from '../../conversation/log/events.ts';
-import type { ConversationRecord } from '../../conversation/log/log.ts';
+import type { ConversationRecord, RecordFields } from '../../conversation/log/log.ts';
 import type { ListedRow } from './listing.ts';
 
 /** The message in an event's row. */
@@ -7,19 +7,26 @@ export function toMessage({ json }: { json: string }): Message {
   return (JSON.parse(json) as MessageEvent).message;
 }
 
-function endingOf({ reason, detail, by }: Ending): Ending {
-  return { reason, ...(detail === undefined ? {} : { detail }), by };
+/** What a record has beyond its columns, as JSON; null where that is nothing. */
+export function detailsOf({ pause, outcome }: Pick<RecordFields, 'pause' | 'outcome'>): string | null {
+  return pause || outcome ? JSON.stringify({ pause, outcome }) : null;
 }
 
 /** A row of the catalog and the first event of its log as the record that the port speaks of. */
-export function toRecord(row: ListedRow, { settings, at }: CreatedEvent): ConversationRecord {
-  const agentTurns = JSON.parse(row.agent_turns) as Record<string, number>;
+export function toRecord(
+  row: ListedRow,
+  { tenant, settings, at, forkedFrom }: CreatedEvent,
+): ConversationRecord {
+  const { pause = null, outcome = null } = (row.details === null ? {} : JSON.parse(row.details)) as Partial<
+    Pick<RecordFields, 'pause' | 'outcome'>
+  >;
   return {
     id: row.id,
+    tenant,
     status: row.status,
     settings,
     turns: row.turns,
-    agentTurns: settings.agents.map(({ name }) => agentTurns[name] ?? 0),
+    agentTurns: turnsOf(row.agent_turns, settings),
     usage: {
       inputTokens: row.input_tokens,
       outputTokens: row.output_tokens,
@@ -27,17 +34,32 @@ export function toRecord(row: ListedRow, { settings, at }: CreatedEvent): Conver
       costUsd: row.cost_usd,
     },
     lastSeq: row.last_seq,
+    lastSender: row.last_sender,
+    lastSpeaker: row.last_speaker,
     createdAt: at,
     startedAt: toTime(row.started_at),
     endedAt: toTime(row.ended_at),
-    ending:
-      row.end_reason === null
-        ? null
-        : endingOf({
-            reason: row.end_reason as Ending['reason'],
-            ...(row.end_detail === null ? {} : { detail: row.end_detail }),
-            by: row.ended_by as Ending['by'],
-          }),
+    ending: endingOf(row),
+    pause,
+    outcome,
+    forkedFrom: forkedFrom ?? null,
+  };
+}
+
+/** In the order of the agents; the first releases wrote them by name. */
+function turnsOf(json: string, { agents }: CreatedEvent['settings']): readonly number[] {
+  const turns = JSON.parse(json) as number[] | Record<string, number>;
+  return Array.isArray(turns)
+    ? turns
+    : agents.map(({ name }) => (Object.hasOwn(turns, name) ? turns[name] : 0) ?? 0);
+}
+
+function endingOf({ end_reason: reason, end_detail: detail, ended_by: by }: ListedRow): Ending | null {
+  if (reason === null) return null;
+  return {
+    reason: reason as Ending['reason'],
+    ...(detail === null ? {} : { detail }),
+    by: by as Ending['by'],
   };
 }
 

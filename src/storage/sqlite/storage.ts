@@ -1,37 +1,44 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { type Ending, type Message, openingEvents } from '../../conversation/log/events.ts';
+import type { ConversationEvent, Message } from '../../conversation/log/events.ts';
 import {
-  type AppendedEvents,
   type AppendOutcome,
   type ContextMessage,
   type ConversationCatalog,
   type ConversationFilter,
-  type ConversationQueue,
+  type ConversationLog,
   type ConversationRecord,
   type CreateOutcome,
-  endOf,
+  contextIn,
+  EVERY_TENANT,
+  isLastPage,
   type LogEntry,
   type NewConversation,
   type Page,
+  type RecordFields,
+  type TenantScope,
   toContext,
+  toEntry,
 } from '../../conversation/log/log.ts';
 import type { LiveAnnouncer } from '../../conversation/stream/live.ts';
 import { AppError } from '../../errors.ts';
+import { MessagePage } from '../message-page.ts';
 import { RecentMessages } from '../recent-messages.ts';
 import { Beginnings } from './beginnings.ts';
 import { DATABASE_FILE, openDatabase, sizeOf } from './database.ts';
 import { GroupCommit } from './group-commit.ts';
-import { FIND_BY_ID, type ListedRow, listingQuery } from './listing.ts';
+import { FIND_BY_ID, FIND_OF_TENANT, type ListedRow, listingQuery } from './listing.ts';
 import { lockDirectory } from './lock.ts';
 import { READ_ON, readLog } from './log.ts';
 import { toMessage, toRecord } from './records.ts';
 import { createWriter, type WriteOperation, type WriteResult } from './writer.ts';
 
-export interface SqliteStorage extends ConversationQueue, ConversationCatalog {
+export interface SqliteStorage extends ConversationLog, ConversationCatalog {
   close(): void;
-  /** US dollars that the replies since then cost, as far as that is known; for a day's budget. */
-  spentSince(at: Date): number;
+  /** US dollars that calls of a day (UTC, `2026-01-31`) have cost, as far as that was noted. */
+  spentOn(day: string): number;
+  /** Notes what a call has cost. */
+  noteSpending(day: string, usd: number): Promise<void>;
   /** The sizes of its files. */
   fileBytes(): { database: number; wal: number };
 }
@@ -88,41 +95,33 @@ class Storage implements SqliteStorage {
         return results;
       },
       (operation, result) => {
-        if (operation.kind === 'check') return;
+        if (!('id' in operation)) return;
         if (result.outcome === 'removed') live.removed(operation.id);
         else if (result.entries.length > 0) live.appended(operation.id, result.entries);
       },
     );
   }
 
-  async addMessage(
+  async append(
     conversationId: string,
     expectedSeq: number,
-    events: AppendedEvents,
+    events: readonly ConversationEvent[],
+    record: RecordFields,
   ): Promise<AppendOutcome> {
-    const [{ message }] = events;
-    const { outcome } = await this.#append({
-      kind: 'append',
-      id: conversationId,
-      expectedSeq,
-      entries: events.map(toEntry),
-      message,
-      end: endOf(events) ?? null,
-    });
-    return outcome as AppendOutcome;
-  }
-
-  async markTerminated(
-    conversationId: string,
-    ending: Ending,
-  ): Promise<Exclude<AppendOutcome, 'sequence_conflict'>> {
-    const { outcome } = await this.#append({
-      kind: 'end',
-      id: conversationId,
-      at: Date.now(),
-      ending,
-    });
-    return outcome as Exclude<AppendOutcome, 'sequence_conflict'>;
+    const startedAt = performance.now();
+    try {
+      const { outcome } = await this.#commits.submit({
+        kind: 'append',
+        id: conversationId,
+        expectedSeq,
+        entries: events.map(toEntry),
+        messages: contextIn(events),
+        record,
+      });
+      return outcome as AppendOutcome;
+    } finally {
+      this.#onAppend(performance.now() - startedAt);
+    }
   }
 
   async getContext(conversationId: string, limit: number): Promise<ContextMessage[]> {
@@ -136,16 +135,12 @@ class Storage implements SqliteStorage {
       limit,
     );
     const messages = rows.map((row) => toContext(toMessage(row))).reverse();
-    if (messages.length > 0) this.#recent.set(conversationId, limit, messages);
-    return messages;
-  }
-
-  async getLastSender(conversationId: string): Promise<string | undefined> {
-    const [row] = this.#all<{ sender: string }>(
-      'SELECT last_sender AS sender FROM conversations WHERE id = ?',
+    const [end] = this.#all<{ seq: number }>(
+      'SELECT last_seq AS seq FROM conversations WHERE id = ?',
       conversationId,
     );
-    return row?.sender;
+    if (end) this.#recent.set(conversationId, limit, messages, end.seq);
+    return messages;
   }
 
   async isTerminated(conversationId: string): Promise<boolean | undefined> {
@@ -162,7 +157,7 @@ class Storage implements SqliteStorage {
 
   async readOn(conversationId: string, afterSeq: number, limit: number): Promise<LogEntry[]> {
     const opening = this.#openings.get(conversationId);
-    if (opening && afterSeq === 0 && limit > opening.length) {
+    if (opening && afterSeq === 0 && isLastPage(opening, limit)) {
       this.#openings.delete(conversationId);
       return opening;
     }
@@ -170,32 +165,34 @@ class Storage implements SqliteStorage {
   }
 
   async create(conversation: NewConversation): Promise<CreateOutcome> {
-    const { id, settings, createdAt, startedAt, traceparent, idempotency } = conversation;
-    const [created, opening] = openingEvents(settings, createdAt, traceparent);
+    const { id, tenant, settings, createdAt, startedAt, events, record, idempotency } = conversation;
     const { outcome, replayed } = await this.#commits.submit({
       kind: 'create',
       id,
+      tenant,
       createdAt: createdAt.getTime(),
       startedAt: startedAt?.getTime() ?? null,
       settings,
-      opening: opening.message,
-      entries: [toEntry(created), toEntry(opening)],
+      entries: events.map(toEntry),
+      messages: contextIn(events),
+      record,
       idempotency,
     });
     if (replayed !== undefined) return { outcome: 'replayed', id: replayed };
     return { outcome: outcome === 'created' ? 'created' : 'idempotency_mismatch' };
   }
 
-  async get(conversationId: string): Promise<ConversationRecord | undefined> {
-    return this.#recordsOf(this.#all<ListedRow>(FIND_BY_ID, conversationId))[0];
+  async get(tenant: TenantScope, conversationId: string): Promise<ConversationRecord | undefined> {
+    return this.#recordsOf(this.#rowsOf(tenant, conversationId))[0];
   }
 
   async list(
+    tenant: TenantScope,
     filter: ConversationFilter,
     { limit, cursor }: { limit: number; cursor?: string | undefined },
   ): Promise<Page<ConversationRecord>> {
     const before = cursor === undefined ? undefined : parseListCursor(cursor);
-    const query = listingQuery(this.#database, filter, before, limit + 1);
+    const query = listingQuery(this.#database, tenant, filter, before, limit + 1);
     if (query === 'nothing') return { items: [], nextCursor: null };
     const rows = this.#all<ListedRow>(query.sql, ...query.parameters);
     const { items, nextCursor } = page(
@@ -212,23 +209,24 @@ class Storage implements SqliteStorage {
     { sender, q }: { sender?: string | undefined; q?: string | undefined },
     { limit, afterSeq }: { limit: number; afterSeq: number },
   ): Promise<Page<Message>> {
-    const bySender = sender === undefined ? '' : `AND json ->> '$.message.sender' = ?`;
-    const byContent = q === undefined ? '' : `AND instr(fold(json ->> '$.message.content'), fold(?)) > 0`;
-    const rows = this.#all<{ json: string; seq: number }>(
-      `SELECT seq, json FROM events
+    const page = new MessagePage({ sender, q }, limit);
+    const rows = this.#statement<{ json: string }>(
+      `SELECT json FROM events
        WHERE conversation = (SELECT key FROM conversations WHERE id = ?) AND seq > ? AND type = 'message'
-         ${bySender} ${byContent}
-       ORDER BY seq LIMIT ?`,
-      ...[conversationId, afterSeq, sender, q, limit + 1].filter((value) => value !== undefined),
-    );
-    return page(rows, limit, toMessage, ({ seq }) => String(seq));
+       ORDER BY seq`,
+    ).iterate(conversationId, afterSeq);
+    for (const row of rows) {
+      if (!page.look(toMessage(row), row.json.length)) return page.end(false);
+    }
+    return page.end(true);
   }
 
   async markStarted(conversationId: string, at: Date): Promise<void> {
     await this.#commits.submit({ kind: 'started', id: conversationId, at: at.getTime() });
   }
 
-  async delete(conversationId: string): Promise<boolean> {
+  async delete(tenant: TenantScope, conversationId: string): Promise<boolean> {
+    if (tenant !== EVERY_TENANT && this.#rowsOf(tenant, conversationId).length === 0) return false;
     const { outcome } = await this.#commits.submit({ kind: 'remove', id: conversationId });
     return outcome === 'removed';
   }
@@ -240,15 +238,13 @@ class Storage implements SqliteStorage {
     return rows.map(({ id }) => id);
   }
 
-  spentSince(at: Date): number {
-    const [row] = this.#all<{ usd: number | null }>(
-      `SELECT sum(json ->> '$.message.metadata.costUsd') AS usd FROM events
-       WHERE conversation IN (SELECT key FROM conversations WHERE ended_at IS NULL OR ended_at >= ?)
-         AND type = 'message' AND json ->> '$.at' >= ?`,
-      at.getTime(),
-      at.toISOString(),
-    );
+  spentOn(day: string): number {
+    const [row] = this.#all<{ usd: number }>('SELECT cost_usd AS usd FROM spending WHERE day = ?', day);
     return row?.usd ?? 0;
+  }
+
+  async noteSpending(day: string, usd: number): Promise<void> {
+    await this.#commits.submit({ kind: 'spent', day, usd });
   }
 
   fileBytes(): { database: number; wal: number } {
@@ -262,27 +258,29 @@ class Storage implements SqliteStorage {
     this.#lock.release();
   }
 
-  async #append(operation: WriteOperation): Promise<WriteResult> {
-    const startedAt = performance.now();
-    try {
-      return await this.#commits.submit(operation);
-    } finally {
-      this.#onAppend(performance.now() - startedAt);
+  /** Follows what was committed, before anybody can read in between. */
+  #remember(operation: WriteOperation, result: WriteResult | undefined): void {
+    if (!('id' in operation)) return;
+    const { id } = operation;
+    this.#openings.delete(id);
+    if (operation.kind === 'create' && result?.outcome === 'created') {
+      const { messages, settings, record, entries, startedAt } = operation;
+      this.#recent.set(id, settings.contextMessages, messages, record.lastSeq);
+      if (startedAt !== null) this.#openings.set(id, [...entries]);
+    } else if (operation.kind === 'append' && result?.outcome === 'appended') {
+      const { expectedSeq, messages, record } = operation;
+      if (record.status === 'terminated') this.#recent.drop(id);
+      else this.#recent.follow(id, expectedSeq, messages, record.lastSeq);
+    } else if (operation.kind === 'remove') {
+      this.#recent.drop(id);
+      this.#beginnings.drop(id);
     }
   }
 
-  /** Follows what was committed, before anybody can read in between. */
-  #remember(operation: WriteOperation, result: WriteResult | undefined): void {
-    if (operation.kind === 'check') return;
-    this.#openings.delete(operation.id);
-    if (operation.kind === 'create' && result?.outcome === 'created') {
-      this.#recent.set(operation.id, operation.settings.contextMessages, [toContext(operation.opening)]);
-      if (operation.startedAt !== null) this.#openings.set(operation.id, [...operation.entries]);
-    } else if (operation.kind === 'append' && result?.outcome === 'appended') {
-      if (operation.end) this.#recent.drop(operation.id);
-      else this.#recent.append(operation.id, operation.message);
-    } else if (operation.kind === 'end' || operation.kind === 'remove') this.#recent.drop(operation.id);
-    if (operation.kind === 'remove') this.#beginnings.drop(operation.id);
+  #rowsOf(tenant: TenantScope, conversationId: string): ListedRow[] {
+    return tenant === EVERY_TENANT
+      ? this.#all<ListedRow>(FIND_BY_ID, conversationId)
+      : this.#all<ListedRow>(FIND_OF_TENANT, conversationId, tenant);
   }
 
   #recordsOf(rows: readonly ListedRow[]): ConversationRecord[] {
@@ -316,8 +314,4 @@ function page<Row, Item>(
 function parseListCursor(cursor: string): number {
   if (!/^k[\da-z]{1,10}$/.test(cursor)) throw new AppError('invalid_cursor', 'The cursor is malformed');
   return Number.parseInt(cursor.slice(1), 36);
-}
-
-function toEntry(event: { seq: number; type: string }): LogEntry {
-  return { seq: event.seq, type: event.type, json: JSON.stringify(event) };
 }

@@ -1,17 +1,15 @@
 import type Database from 'better-sqlite3';
 import {
-  type Ending,
-  type Message,
-  type TerminatedEvent,
-  terminationEvent,
-} from '../../conversation/log/events.ts';
-import {
   type AppendOutcome,
+  type ContextMessage,
   type CreateOutcome,
   IDEMPOTENCY_WINDOW_MS,
   type LogEntry,
+  type RecordFields,
 } from '../../conversation/log/log.ts';
 import type { ConversationSettings } from '../../conversation/log/settings.ts';
+import { facetsOf } from './facets.ts';
+import { detailsOf } from './records.ts';
 import { openTopicIndex } from './topics.ts';
 
 /** One change of state, as plain data, so that it may cross to another thread. Times are milliseconds since 1970. */
@@ -19,11 +17,13 @@ export type WriteOperation =
   | {
       kind: 'create';
       id: string;
+      tenant: string;
       createdAt: number;
       startedAt: number | null;
       settings: ConversationSettings;
-      opening: Message;
       entries: readonly LogEntry[];
+      messages: readonly ContextMessage[];
+      record: RecordFields;
       idempotency: { key: string; bodyHash: string } | null;
     }
   | {
@@ -31,12 +31,14 @@ export type WriteOperation =
       id: string;
       expectedSeq: number;
       entries: readonly LogEntry[];
-      message: Message;
-      end: TerminatedEvent | null;
+      /** Those among the entries. */
+      messages: readonly ContextMessage[];
+      record: RecordFields;
     }
-  | { kind: 'end'; id: string; at: number; ending: Ending }
   | { kind: 'started'; id: string; at: number }
   | { kind: 'remove'; id: string }
+  /** Notes what calls of a day (UTC, `2026-01-31`) have cost, in US dollars. */
+  | { kind: 'spent'; day: string; usd: number }
   /** Writes a page and changes nothing, to see that it can be done. */
   | { kind: 'check' };
 
@@ -51,10 +53,9 @@ export interface WriteResult {
 /** What has to be known of a conversation before it is written to. */
 interface Row {
   readonly key: number | bigint;
-  readonly isTerminated: boolean;
   lastSeq: number;
-  /** The turns of each agent that has spoken, by name. */
-  readonly agentTurns: Record<string, number>;
+  /** As the last record said; a queued conversation's is `running`. */
+  status: RecordFields['status'];
 }
 
 /** Rows kept in memory; the longest kept go first, and the next write to them reads them anew. */
@@ -74,32 +75,30 @@ export function createWriter(
 ): (group: readonly WriteOperation[]) => WriteResult[] {
   // Nobody else writes. Whoever reads from outside may keep the log from being emptied, but makes nobody wait.
   database.pragma('busy_timeout = 0');
-  const find = database.prepare<
-    [string],
-    { key: number; status: string; last_seq: number; agent_turns: string }
-  >('SELECT key, status, last_seq, agent_turns FROM conversations WHERE id = ?');
-  const insertConversation = database.prepare(
-    `INSERT INTO conversations (id, status, created_at, started_at, last_seq, last_sender, agent_turns)
-     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+  const find = database.prepare<[string], { key: number; status: string; last_seq: number }>(
+    'SELECT key, status, last_seq FROM conversations WHERE id = ?',
   );
-  const insertProvider = database.prepare(
-    'INSERT INTO conversation_providers (provider, conversation) VALUES (?, ?)',
+  const insertConversation = database.prepare(
+    `INSERT INTO conversations (id, tenant, status, created_at, started_at, last_seq, last_sender,
+       last_speaker, turns, agent_turns, input_tokens, output_tokens, cost_usd, details)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const insertFacet = database.prepare(
+    'INSERT OR IGNORE INTO facets (tenant, name, value, conversation) VALUES (?, ?, ?, ?)',
   );
   const topics = openTopicIndex(database);
   const insertEvent = database.prepare(
     'INSERT INTO events (conversation, seq, type, json) VALUES (?, ?, ?, ?)',
   );
-  const updateAfterReply = database.prepare(
-    `UPDATE conversations SET last_seq = ?, last_sender = ?, turns = ?, agent_turns = ?,
-       input_tokens = input_tokens + ?, output_tokens = output_tokens + ?, cost_usd = cost_usd + ?
+  // Two, since an index is written anew for a column that is set, also where it stays as it was.
+  const updateRecord = database.prepare(
+    `UPDATE conversations SET last_seq = ?, last_sender = ?, last_speaker = ?, turns = ?,
+       agent_turns = ?, input_tokens = ?, output_tokens = ?, cost_usd = ?, details = ?
      WHERE key = ?`,
   );
-  const updateAfterOther = database.prepare(
-    'UPDATE conversations SET last_seq = ?, last_sender = ? WHERE key = ?',
-  );
-  const updateAfterEnd = database.prepare(
-    `UPDATE conversations SET status = 'terminated', last_seq = ?, ended_at = ?,
-       end_reason = ?, end_detail = ?, ended_by = ?
+  const updateStatus = database.prepare(
+    `UPDATE conversations SET status = iif(? = 'running' AND started_at IS NULL, 'queued', ?),
+       ended_at = ?, end_reason = ?, end_detail = ?, ended_by = ?
      WHERE key = ?`,
   );
   const updateStarted = database.prepare(
@@ -115,10 +114,15 @@ export function createWriter(
   const forgetIdempotencyKeys = database.prepare('DELETE FROM idempotency_keys WHERE created_at <= ?');
   const removals = [
     'DELETE FROM events WHERE conversation = ?',
-    'DELETE FROM conversation_providers WHERE conversation = ?',
+    'DELETE FROM facets WHERE conversation = ?',
     'DELETE FROM idempotency_keys WHERE conversation = ?',
     'DELETE FROM conversations WHERE key = ?',
   ].map((sql) => database.prepare<[number | bigint]>(sql));
+
+  const addSpending = database.prepare(
+    `INSERT INTO spending (day, cost_usd) VALUES (?, ?)
+     ON CONFLICT (day) DO UPDATE SET cost_usd = cost_usd + excluded.cost_usd`,
+  );
 
   let latestCreation =
     database.prepare<[], { at: number | null }>('SELECT max(created_at) AS at FROM conversations').get()
@@ -132,9 +136,9 @@ export function createWriter(
     if (known) return known;
     const found = find.get(id);
     if (!found) return undefined;
-    const { key, status, last_seq: lastSeq } = found;
-    const agentTurns = JSON.parse(found.agent_turns) as Row['agentTurns'];
-    return keep(id, { key, isTerminated: status === 'terminated', lastSeq, agentTurns });
+    const { key, last_seq: lastSeq } = found;
+    const status = found.status === 'queued' ? 'running' : (found.status as Row['status']);
+    return keep(id, { key, status, lastSeq });
   }
 
   function keep(id: string, row: Row): Row {
@@ -148,8 +152,7 @@ export function createWriter(
   }
 
   function create(operation: Extract<WriteOperation, { kind: 'create' }>): WriteResult {
-    const { id, createdAt, startedAt, settings, opening, entries, idempotency } = operation;
-    const { topic, agents } = settings;
+    const { id, tenant, createdAt, startedAt, settings, entries, record, idempotency } = operation;
     if (idempotency) {
       const used = findIdempotencyKey.get(idempotency.key, createdAt - IDEMPOTENCY_WINDOW_MS);
       if (used && used.body_hash !== idempotency.bodyHash) {
@@ -161,59 +164,41 @@ export function createWriter(
     // In the order of the keys this column never goes back, so that a span of time is a span of keys, also
     // after the machine's clock was set back. What a client sees is the time in the event.
     latestCreation = Math.max(latestCreation, createdAt);
-    const status = startedAt === null ? 'queued' : 'running';
-    const agentTurns = Object.fromEntries(agents.map(({ name }) => [name, 0]));
+    const { lastSeq, status } = record;
     const { lastInsertRowid: key } = insertConversation.run(
       id,
-      status,
+      tenant,
+      status === 'running' && startedAt === null ? 'queued' : status,
       latestCreation,
       startedAt,
-      entries.length,
-      opening.sender,
-      JSON.stringify(agentTurns),
+      lastSeq,
+      ...columnsOf(record),
     );
-    keep(id, { key, isTerminated: false, lastSeq: entries.length, agentTurns });
-    for (const provider of new Set(agents.map((agent) => agent.provider))) insertProvider.run(provider, key);
-    topics.add(key, topic);
+    keep(id, { key, status, lastSeq });
+    for (const [name, value] of facetsOf(settings)) insertFacet.run(tenant, name, value, key);
+    topics.add(key, settings.topic);
     insertEntries(key, entries);
     if (idempotency) insertIdempotencyKey.run(idempotency.key, idempotency.bodyHash, key, createdAt);
     return { outcome: 'created', entries };
   }
 
   function append(operation: Extract<WriteOperation, { kind: 'append' }>): WriteResult {
-    const { id, expectedSeq, entries, message, end } = operation;
+    const { id, expectedSeq, entries, record } = operation;
     const row = rowOf(id);
     if (!row) return NOT_FOUND;
-    if (row.isTerminated) return TERMINATED;
+    if (row.status === 'terminated') return TERMINATED;
     if (row.lastSeq !== expectedSeq) return CONFLICT;
-    const { turn, sender, role, metadata } = message;
-    const { key, agentTurns } = row;
-    insertEntries(key, entries);
-    row.lastSeq += entries.length;
-    if (role === 'agent') {
-      agentTurns[sender] = (agentTurns[sender] ?? 0) + 1;
-      const { inputTokens = 0, outputTokens = 0, costUsd = null } = metadata;
-      const turns = JSON.stringify(agentTurns);
-      updateAfterReply.run(row.lastSeq, sender, turn, turns, inputTokens, outputTokens, costUsd, key);
-    } else updateAfterOther.run(row.lastSeq, sender, key);
-    if (end) terminate(id, row, Date.parse(end.at), end);
-    return { outcome: 'appended', entries };
-  }
-
-  function terminate(id: string, { key, lastSeq }: Row, at: number, { reason, detail, by }: Ending): void {
-    updateAfterEnd.run(lastSeq, at, reason, detail ?? null, by, key);
-    rows.delete(id);
-  }
-
-  function end({ id, at, ending }: Extract<WriteOperation, { kind: 'end' }>): WriteResult {
-    const row = rowOf(id);
-    if (!row) return NOT_FOUND;
-    if (row.isTerminated) return TERMINATED;
-    row.lastSeq++;
-    const event = terminationEvent(row.lastSeq, new Date(at), ending);
-    const entries = [{ seq: event.seq, type: event.type, json: JSON.stringify(event) }];
     insertEntries(row.key, entries);
-    terminate(id, row, at, ending);
+    updateRecord.run(record.lastSeq, ...columnsOf(record), row.key);
+    if (record.status !== row.status) {
+      const { status, endedAt, ending } = record;
+      const at = endedAt === null ? null : Date.parse(endedAt);
+      const { reason = null, detail = null, by = null } = ending ?? {};
+      updateStatus.run(status, status, at, reason, detail, by, row.key);
+      row.status = status;
+    }
+    row.lastSeq = record.lastSeq;
+    if (row.status === 'terminated') rows.delete(id);
     return { outcome: 'appended', entries };
   }
 
@@ -223,8 +208,6 @@ export function createWriter(
         return create(operation);
       case 'append':
         return append(operation);
-      case 'end':
-        return end(operation);
       case 'started': {
         const row = rowOf(operation.id);
         if (row) updateStarted.run(operation.at, row.key);
@@ -238,6 +221,9 @@ export function createWriter(
         rows.delete(operation.id);
         return { outcome: 'removed', entries: [] };
       }
+      case 'spent':
+        addSpending.run(operation.day, operation.usd);
+        return { outcome: 'noted', entries: [] };
       case 'check':
         database.pragma(`user_version = ${Number(database.pragma('user_version', { simple: true }))}`);
         return { outcome: 'noted', entries: [] };
@@ -267,4 +253,20 @@ export function createWriter(
     if (results.some(({ outcome }) => outcome === 'removed')) emptyLog();
     return results;
   };
+}
+
+/** The columns of a record that every append sets, as the statements list them. */
+function columnsOf(record: RecordFields): (string | number | null)[] {
+  const { lastSender, lastSpeaker, turns, agentTurns, usage } = record;
+  const { inputTokens, outputTokens, costUsd } = usage;
+  return [
+    lastSender,
+    lastSpeaker,
+    turns,
+    JSON.stringify(agentTurns),
+    inputTokens,
+    outputTokens,
+    costUsd,
+    detailsOf(record),
+  ];
 }

@@ -1,0 +1,173 @@
+import type { Usage } from '../../protocol/conversation.ts';
+import type { ConversationEvent, Ending, Message } from './events.ts';
+import type { ConversationSettings } from './settings.ts';
+
+/** What is waited for, and since when; ISO 8601. */
+export interface Pause {
+  for: 'user' | 'human' | 'approval';
+  since: string;
+  by: 'user' | 'system';
+  agent?: string | undefined;
+  detail?: string | undefined;
+}
+
+/** The last vote or verdict; its event without what every event has. */
+export type Outcome = { type: 'vote' | 'consensus' | 'verdict' } & Record<string, unknown>;
+
+/**
+ * What is known of a conversation without reading its log: the part of the fold that is stored with each append
+ * (docs/protocol.md, section 2.2).
+ */
+export interface RecordFields {
+  status: 'running' | 'paused' | 'terminated';
+  lastSeq: number;
+  /** Who sent the last message. */
+  lastSender: string;
+  /** The agent that took the last turn; null before the first, and in what releases without it wrote. */
+  lastSpeaker: string | null;
+  /** The number of the last turn; 0 after the opening message. */
+  turns: number;
+  /** The turns of each agent, in the order of the settings. */
+  agentTurns: readonly number[];
+  usage: Usage;
+  endedAt: string | null;
+  ending: Ending | null;
+  pause: Pause | null;
+  outcome: Outcome | null;
+}
+
+/** A conversation as the catalog knows it. */
+export interface ConversationRecord extends Omit<RecordFields, 'status'> {
+  id: string;
+  tenant: string;
+  /** `queued` is the runner's live state: no event says it. */
+  status: 'queued' | RecordFields['status'];
+  settings: ConversationSettings;
+  createdAt: string;
+  startedAt: string | null;
+  forkedFrom: { id: string; seq: number } | null;
+}
+
+/** The usage of a conversation in which nobody has spoken. */
+export const NO_USAGE: Usage = { inputTokens: 0, outputTokens: 0, totalTokens: 0, costUsd: 0 };
+
+/** What a call took; without a price it makes the sum's cost unknown from there on. */
+interface Spending {
+  inputTokens?: number | undefined;
+  outputTokens?: number | undefined;
+  costUsd?: number | null | undefined;
+}
+
+export function addUsage(usage: Usage, { inputTokens = 0, outputTokens = 0, costUsd }: Spending): Usage {
+  return {
+    inputTokens: usage.inputTokens + inputTokens,
+    outputTokens: usage.outputTokens + outputTokens,
+    totalTokens: usage.totalTokens + inputTokens + outputTokens,
+    costUsd: usage.costUsd === null || typeof costUsd !== 'number' ? null : usage.costUsd + costUsd,
+  };
+}
+
+/** The record behind a log's first event. */
+export function initialRecord({ agents }: ConversationSettings): RecordFields {
+  return {
+    status: 'running',
+    lastSeq: 1,
+    lastSender: '',
+    lastSpeaker: null,
+    turns: 0,
+    agentTurns: agents.map(() => 0),
+    usage: NO_USAGE,
+    endedAt: null,
+    ending: null,
+    pause: null,
+    outcome: null,
+  };
+}
+
+/**
+ * The record after one more event: the one place where events become what is stored beside the log. An event of
+ * a type that it doesn't know changes nothing but the seq.
+ *
+ * @param isCopy of a fork's message, which was paid for in the conversation that it comes from
+ * @throws Error where the event is not the next one: the log is then damaged
+ */
+export function recordAfter<Fields extends RecordFields>(
+  record: Fields,
+  { agents }: ConversationSettings,
+  event: ConversationEvent,
+  isCopy = false,
+): Fields {
+  if (event.seq !== record.lastSeq + 1) {
+    throw new Error(`event ${event.seq} can't follow event ${record.lastSeq}`);
+  }
+  return { ...record, lastSeq: event.seq, ...changesOf(record, agents, event, isCopy) };
+}
+
+function changesOf(
+  record: RecordFields,
+  agents: ConversationSettings['agents'],
+  event: ConversationEvent,
+  isCopy: boolean,
+): Partial<RecordFields> {
+  switch (event.type) {
+    case 'message':
+      return afterMessage(record, agents, event.message, isCopy);
+    case 'attempt.spent':
+      return { usage: addUsage(record.usage, event) };
+    case 'speaker.chosen':
+      return event.metadata ? { usage: addUsage(record.usage, event.metadata) } : {};
+    case 'ballot.cast':
+      return { usage: addUsage(record.usage, event.metadata) };
+    case 'verdict.given':
+      return { usage: addUsage(record.usage, event.metadata), outcome: outcomeOf(event, 'verdict') };
+    case 'vote.closed':
+      return { outcome: outcomeOf(event, event.method === 'consensus' ? 'consensus' : 'vote') };
+    case 'conversation.paused': {
+      const { for: reason, by, agent, detail } = event;
+      return { status: 'paused', pause: { for: reason, since: event.at, by, agent, detail } };
+    }
+    case 'conversation.resumed':
+      return { status: 'running', pause: null };
+    case 'conversation.terminated': {
+      const { reason, detail, by } = event;
+      const ending = { reason, ...(detail === undefined ? {} : { detail }), by };
+      return { status: 'terminated', ending, endedAt: event.at, pause: null };
+    }
+    case 'conversation.created':
+      throw new Error('a log has one beginning');
+    default:
+      return {};
+  }
+}
+
+function afterMessage(
+  record: RecordFields,
+  agents: ConversationSettings['agents'],
+  message: Message,
+  isCopy: boolean,
+): Partial<RecordFields> {
+  const lastSender = message.sender;
+  if (!isTurn(message, agents)) return { lastSender };
+  const speaker = agents.findIndex(({ name }) => name === message.sender);
+  return {
+    lastSender,
+    lastSpeaker: message.sender,
+    turns: message.turn,
+    agentTurns:
+      speaker < 0
+        ? record.agentTurns
+        : record.agentTurns.with(speaker, (record.agentTurns[speaker] ?? 0) + 1),
+    usage: message.role === 'agent' && !isCopy ? addUsage(record.usage, message.metadata) : record.usage,
+  };
+}
+
+/** Whether a message is an agent's turn; a person's is where an agent of that name is one (10.3). */
+export function isTurn({ role, sender }: Message, agents: ConversationSettings['agents']): boolean {
+  if (role === 'agent') return true;
+  return role === 'human' && agents.some(({ name, provider }) => name === sender && provider === 'human');
+}
+
+function outcomeOf(event: object, type: Outcome['type']): Outcome {
+  const { seq: _seq, type: _type, at: _at, metadata: _metadata, ...said } = event as Record<string, unknown>;
+  return { ...said, type };
+}

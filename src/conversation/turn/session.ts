@@ -1,0 +1,114 @@
+import { AppError } from '../../errors.ts';
+import { readEvent } from '../../protocol/read-event.ts';
+import type { ConversationEvent } from '../log/events.ts';
+import { type ConversationLog, isLastPage, type LogEntry } from '../log/log.ts';
+import { markOfEntry } from '../log/mark.ts';
+import { StorageRefusal } from '../log/refusal.ts';
+import { apply, type ConversationState, fold } from '../log/state.ts';
+
+const PAGE_EVENTS = 1000;
+const FIRST_WAIT_MS = 250;
+const LONGEST_WAIT_MS = 30_000;
+
+interface SessionParts {
+  log: Pick<ConversationLog, 'append' | 'readOn'>;
+  /** Rejects with the signal's reason when it is aborted. */
+  sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+}
+
+/**
+ * A run's view of its conversation's log: the state as it was read last, and the one way to write. What others
+ * wrote meanwhile is read on, and what is to be written is put behind it.
+ */
+export class Session {
+  readonly conversationId: string;
+  readonly #parts: SessionParts;
+  #state: ConversationState;
+
+  constructor(parts: SessionParts, conversationId: string, state: ConversationState) {
+    this.#parts = parts;
+    this.conversationId = conversationId;
+    this.#state = state;
+  }
+
+  get state(): ConversationState {
+    return this.#state;
+  }
+
+  /**
+   * Appends, again while the storage is too busy, so that an answer that was paid for isn't lost; if the first try
+   * did go through, the second finds it there.
+   *
+   * @param next the events behind a state, none where there is nothing more to say; asked anew as often as
+   * others wrote first
+   * @returns what was appended: none where it ended, or `next` gave none
+   * @throws StorageRefusal where the log will never take it; the signal's reason
+   */
+  async append<Event extends ConversationEvent>(
+    next: (state: ConversationState) => readonly Event[],
+    signal: AbortSignal,
+  ): Promise<readonly Event[]> {
+    for (let waitMs = FIRST_WAIT_MS; ; ) {
+      const before = this.#state;
+      const events = next(before);
+      if (events.length === 0) return [];
+      const after = events.reduce<ConversationState>(apply, before);
+      try {
+        const { log } = this.#parts;
+        const outcome = await log.append(this.conversationId, before.lastSeq, events, after);
+        if (outcome === 'appended') {
+          this.#state = after;
+          return events;
+        }
+        // All of it anew: where the storage lost its last moments, the log is another than what was known of it.
+        if (!(await this.readAgain())) return [];
+      } catch (error) {
+        if (!(error instanceof AppError)) throw refusalOf(error);
+        if (!error.retryable || signal.aborted) throw error;
+        await this.#parts.sleep(waitMs, signal);
+        waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
+      }
+    }
+  }
+
+  /**
+   * Reads what others wrote. False where nothing can be put behind what was known: it ended, it is gone, or the log
+   * is of another history.
+   */
+  async readAgain(): Promise<boolean> {
+    const known = this.#state;
+    const read = await readState(this.#parts.log, this.conversationId, known.lastSeq);
+    if (!read) {
+      this.#state = { ...known, status: 'terminated' };
+      return false;
+    }
+    this.#state = read.state;
+    return read.mark === known.lastMark && read.state.status !== 'terminated';
+  }
+}
+
+function refusalOf(error: unknown): unknown {
+  return error instanceof StorageRefusal
+    ? error
+    : new StorageRefusal(error instanceof Error ? error.message : String(error), { cause: error });
+}
+
+/** Folds the whole log, and gives the mark of the event with that seq. Undefined where there is no such log. */
+export async function readState(
+  log: Pick<ConversationLog, 'readOn'>,
+  conversationId: string,
+  markOfSeq = 0,
+): Promise<{ state: ConversationState; mark: string | undefined } | undefined> {
+  let state: ConversationState | undefined;
+  let mark: string | undefined;
+  for (;;) {
+    const entries: LogEntry[] = await log.readOn(conversationId, state?.lastSeq ?? 0, PAGE_EVENTS);
+    state = fold(
+      state,
+      entries.map(({ json }) => readEvent(json)),
+    );
+    const marked = entries.find(({ seq }) => seq === markOfSeq);
+    if (marked) mark = markOfEntry(marked);
+    if (isLastPage(entries, PAGE_EVENTS)) return state && { state, mark };
+  }
+}
