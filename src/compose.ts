@@ -6,11 +6,11 @@ import type { Backend } from './backends/backend.ts';
 import { openEmbedded } from './backends/embedded.ts';
 import { type Config, secretsOf } from './config/config.ts';
 import { type ModelSettings, modelSettingsOf, modelsIn } from './config/model-settings.ts';
+import { endOverduePauses } from './conversation/hands/overdue.ts';
 import type { Happening } from './conversation/happenings.ts';
 import type { Ending } from './conversation/log/events.ts';
 import { StorageRefusal } from './conversation/log/refusal.ts';
 import { endConversation } from './conversation/log/shared-queue.ts';
-import { standardConditions } from './conversation/policies/termination.ts';
 import { UNTRACED } from './conversation/tracer.ts';
 import type { BindModel } from './conversation/turn/model-binding.ts';
 import { runConversation } from './conversation/turn/orchestrator.ts';
@@ -30,6 +30,9 @@ import { pricedModels, priceOf } from './providers/prices.ts';
 import { createSanitiser } from './security/sanitise.ts';
 import { createMasker } from './security/secrets.ts';
 import { buildApp } from './server/app.ts';
+
+/** They last for days. */
+const PAUSES_LOOKED_AT_EVERY_MS = 10 * 60 * 1000;
 
 /** The whole server, not listening yet. */
 export interface Platform {
@@ -135,7 +138,6 @@ export async function compose(
     sleep: async (milliseconds: number, signal: AbortSignal) => {
       await delay(milliseconds, undefined, { signal });
     },
-    conditions: standardConditions,
     createSanitiser,
     maxMessageLength: config.MAX_MESSAGE_LENGTH,
     now: () => new Date(),
@@ -183,6 +185,7 @@ export async function compose(
       maxOutputTokens: config.MAX_TOKENS,
       similarity: { threshold: config.SIMILARITY_THRESHOLD, consecutive: config.MAX_CONSECUTIVE_SIMILAR },
     },
+    now: () => new Date(),
     addresses: {
       host: config.HOST,
       allowedHosts: config.ALLOWED_HOSTS,
@@ -202,11 +205,19 @@ export async function compose(
     await backend.close();
     throw error;
   }
+  const lookAtPauses = setInterval(() => {
+    endOverduePauses({ log: storage, catalog: storage }, new Date(), (conversationId, ending, turns) =>
+      observe({ type: 'conversation.ended', conversationId, ending, turns }),
+    ).catch((error: unknown) => {
+      runnerLog.error({ error }, 'pauses.not_looked_at');
+    });
+  }, PAUSES_LOOKED_AT_EVERY_MS).unref();
   return {
     app,
     logger,
     resume: () => runner.resume(),
     async close() {
+      clearInterval(lookAtPauses);
       runner.leave();
       await app.close();
       // Only now nothing is started any more, and those who came back elsewhere have heard what was still said here.

@@ -51,7 +51,7 @@ async function appends({ quick }: Measuring, url: string, appendfsync: string): 
   const id = uuidv7();
   const createdAt = new Date();
   const settings = {
-    ...talk(TURNS),
+    topic: talk(TURNS).topic,
     agents: ['Ada', 'Ben'].map((name) => ({
       name,
       provider: 'embedded',

@@ -2,15 +2,20 @@ import type { WebSocketClass } from './connection.ts';
 import { ConnectionError, problemOf } from './failures.ts';
 import { type StreamOptions, type StreamSource, streamFrames } from './stream.ts';
 import type {
+  ApprovalRequest,
   Conversation,
   ConversationEvent,
   ConversationRequest,
   ConversationsQuery,
+  ForkRequest,
   LogQuery,
   Message,
   MessagesQuery,
   Page,
+  PauseRequest,
   ProviderStatus,
+  RetractRequest,
+  SayRequest,
   StreamFrame,
   TimelineEntry,
 } from './types.ts';
@@ -28,6 +33,11 @@ export interface RequestOptions {
   signal?: AbortSignal | undefined;
 }
 
+export interface KeyedOptions extends RequestOptions {
+  /** The same key and request within 24 h are one request. */
+  idempotencyKey?: string | undefined;
+}
+
 /**
  * The HTTP interface, one method for each route. Every method throws ProblemError where the server
  * refuses, ConnectionError where no usable answer comes within 30 s, and the signal's reason when that
@@ -35,10 +45,7 @@ export interface RequestOptions {
  */
 export interface Client {
   /** The same `idempotencyKey` and request within 24 h give the same conversation. */
-  createConversation(
-    request: ConversationRequest,
-    options?: RequestOptions & { idempotencyKey?: string },
-  ): Promise<Conversation>;
+  createConversation(request: ConversationRequest, options?: KeyedOptions): Promise<Conversation>;
   getConversation(id: string, options?: RequestOptions): Promise<Conversation>;
   /** Newest first. */
   listConversations(query?: ConversationsQuery, options?: RequestOptions): Promise<Page<Conversation>>;
@@ -50,6 +57,19 @@ export interface Client {
   timeline(id: string, page?: LogQuery, options?: RequestOptions): Promise<Page<TimelineEntry>>;
   /** Ends a conversation; one that has ended stays as it is. */
   terminate(id: string, detail?: string, options?: RequestOptions): Promise<Conversation>;
+  /** The turn under way is still spoken, or with `now` cut off. */
+  pause(id: string, request?: PauseRequest, options?: RequestOptions): Promise<Conversation>;
+  resume(id: string, options?: RequestOptions): Promise<Conversation>;
+  /** As a person who watches, as the moderator, or as the human agent that is waited for. */
+  say(id: string, request: SayRequest, options?: KeyedOptions): Promise<Message>;
+  /** Has an agent speak next, once. */
+  next(id: string, agent: string, options?: RequestOptions): Promise<Conversation>;
+  /** Takes a message out of what agents are shown. */
+  retract(id: string, request: RetractRequest, options?: RequestOptions): Promise<Message>;
+  /** Decides about a reply that is held back. */
+  approve(id: string, request: ApprovalRequest, options?: RequestOptions): Promise<Conversation>;
+  /** Goes on from a message as another conversation. */
+  fork(id: string, request?: ForkRequest, options?: KeyedOptions): Promise<Conversation>;
   deleteConversation(id: string, options?: RequestOptions): Promise<void>;
   providers(options?: RequestOptions): Promise<Page<ProviderStatus>>;
   /** The conversation as it happens; see streamFrames. */
@@ -110,6 +130,11 @@ export function createClient({ baseUrl, apiKey, ...given }: ClientOptions): Clie
     }
   }
 
+  function post<T>(path: string, body: unknown, { idempotencyKey, signal }: KeyedOptions = {}): Promise<T> {
+    const headers = idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey };
+    return receive('POST', path, { ...(body === undefined ? {} : { body }), headers, signal });
+  }
+
   const streamSource = (id: string): StreamSource => {
     if (apiKey !== undefined && !TOKEN.test(apiKey)) {
       throw new TypeError('this API key has characters that a WebSocket can not carry');
@@ -137,23 +162,22 @@ export function createClient({ baseUrl, apiKey, ...given }: ClientOptions): Clie
   };
 
   return {
-    createConversation: (request, { idempotencyKey, signal } = {}) =>
-      receive('POST', '/conversations', {
-        body: request,
-        headers: idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey },
-        signal,
-      }),
+    createConversation: (request, options) => post('/conversations', request, options),
     getConversation: (id, options) => receive('GET', conversation(id), options),
     listConversations: (filter, options) => receive('GET', `/conversations${query(filter)}`, options),
     messages: (id, filter, options) =>
       receive('GET', `${conversation(id)}/messages${query(filter)}`, options),
     log: (id, page, options) => receive('GET', `${conversation(id)}/log${query(page)}`, options),
     timeline: (id, page, options) => receive('GET', `${conversation(id)}/timeline${query(page)}`, options),
-    terminate: (id, detail, { signal } = {}) =>
-      receive('POST', `${conversation(id)}/terminate`, {
-        ...(detail === undefined ? {} : { body: { detail } }),
-        signal,
-      }),
+    terminate: (id, detail, options) =>
+      post(`${conversation(id)}/terminate`, detail === undefined ? undefined : { detail }, options),
+    pause: (id, request, options) => post(`${conversation(id)}/pause`, request, options),
+    resume: (id, options) => post(`${conversation(id)}/resume`, undefined, options),
+    say: (id, request, options) => post(`${conversation(id)}/messages`, request, options),
+    next: (id, agent, options) => post(`${conversation(id)}/next`, { agent }, options),
+    retract: (id, request, options) => post(`${conversation(id)}/retract`, request, options),
+    approve: (id, request, options) => post(`${conversation(id)}/approval`, request, options),
+    fork: (id, request, options) => post(`${conversation(id)}/fork`, request, options),
     async deleteConversation(id, options) {
       await send('DELETE', conversation(id), options);
     },

@@ -4,6 +4,13 @@ export type { ConversationRequest } from '../protocol/creation.ts';
 export type { Ending } from '../protocol/ending.ts';
 export type { StoredEvent as ConversationEvent } from '../protocol/events.ts';
 export type { DurableFrame, StreamFrame, TurnDelta, TurnFailed, TurnStarted } from '../protocol/frames.ts';
+export type {
+  ApprovalRequest,
+  ForkRequest,
+  PauseRequest,
+  RetractRequest,
+  SayRequest,
+} from '../protocol/hands.ts';
 export type { Page } from '../protocol/lists.ts';
 export type { Message } from '../protocol/message.ts';
 export type { ProviderStatus } from '../protocol/operations.ts';

@@ -94,6 +94,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     redis: appendSeconds.labels({ backend: 'redis' }),
   };
   const refusals = registry.counter('storageRefusals');
+  refusals.inc({ backend: sources.jobs ? 'redis' : 'sqlite' }, 0);
   const isShared = { circuit: true, rate_limit: true };
   if (sources.jobs) {
     registry.gauge('protectionShared', (gauge) => {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { onCircuitOpen } from './settings.ts';
+import { approval, onCircuitOpen } from './settings.ts';
 import { line, text } from './text.ts';
 
 function wholeNumber(minimum: number, maximum: number) {
@@ -81,8 +81,10 @@ export function creationRequest(maxMessageLength: number) {
       maxTurns: wholeNumber(1, 10_000).optional(),
       timeoutSeconds: wholeNumber(1, 86_400).optional(),
       contextMessages: wholeNumber(1, 100).optional(),
-      turnDelayMs: wholeNumber(0, 60_000).optional(),
+      // Null is as if it weren't said, in what version 1 began without.
+      turnDelayMs: wholeNumber(0, 60_000).nullish(),
       onCircuitOpen: onCircuitOpen.optional(),
+      approval: approval.nullish(),
       termination: termination.optional(),
       metadata: metadata.optional(),
     })

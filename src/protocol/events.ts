@@ -31,6 +31,8 @@ const messageEvent = z.object({
   /** True for a person's that makes the turn under way void, which is then spoken in knowledge of it. */
   interrupt: z.boolean().optional(),
   key,
+  /** Of a request that came with an idempotency key: what tells it from others, in hashes. */
+  request: z.object({ key: z.string(), body: z.string() }).optional(),
 });
 
 export const pausedEvent = z.object({

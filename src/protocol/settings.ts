@@ -15,6 +15,8 @@ const agentSettings = z.object({
 
 export const onCircuitOpen = z.enum(['wait', 'fallback', 'end'], 'takes one of wait, fallback, end');
 
+export const approval = z.enum(['none', 'every_turn'], 'takes none or every_turn');
+
 /** Everything a conversation was started with, defaults filled in. It is kept in the log's first event. */
 export const conversationSettings = z
   .object({
@@ -28,6 +30,8 @@ export const conversationSettings = z
     turnDelayMs: z.number().int().optional(),
     /** What an agent does whose circuit is open; by default `fallback` where it has fallbacks, else `wait`. */
     onCircuitOpen: onCircuitOpen.optional(),
+    /** Whether each reply is held back until somebody lets it through; `none` by default. */
+    approval: approval.optional(),
     termination: z.object({
       phrases: z.array(z.string()),
       minTurns: z.number().int(),

@@ -126,5 +126,15 @@ export async function createProviders(
     models: EMBEDDED_MODELS,
     embedded: true,
   });
+  roster.push({
+    id: 'human',
+    displayName: () => 'Human',
+    configured: true,
+    hint: 'it needs nothing',
+    defaultModels: [],
+    models: [],
+    embedded: false,
+    person: true,
+  });
   return { roster, models, find: (id) => providers.get(id) };
 }

@@ -8,6 +8,7 @@ import { describeRoutes, registerDocs } from './docs.ts';
 import type { ServerParts } from './parts.ts';
 import { registerProblems, sendProblem } from './problem.ts';
 import { registerConversations } from './routes/conversations.ts';
+import { registerHands } from './routes/hands.ts';
 import { registerHealth, registerOperations } from './routes/operations.ts';
 import { registerStreams } from './routes/streams.ts';
 import { registerTranscripts } from './routes/transcripts.ts';
@@ -79,6 +80,7 @@ export async function buildApp(parts: ServerParts): Promise<FastifyInstance> {
     await guardAddresses(scope, parts.addresses);
     await registerDocs(scope);
     registerConversations(scope, parts);
+    registerHands(scope, parts);
     registerTranscripts(scope, parts);
     await registerStreams(scope, parts, connections, () => draining);
     registerOperations(scope, parts);

@@ -22,6 +22,7 @@ export interface ServerParts {
   /** The worst of a provider's models. */
   circuitOf: (provider: string) => CircuitState;
   defaults: SettingsDefaults;
+  now: () => Date;
   addresses: AddressPolicy;
   /** Code points. */
   maxMessageLength: number;

@@ -60,7 +60,7 @@ export function describeCatalog(open: OpenStorage): void {
       for (const entries of metadata) made.push(await create({ settings: settings({ metadata: entries }) }));
       const found = async (labels: Record<string, string>): Promise<number[]> => {
         const { items } = await storage.list({ labels }, { limit: 10 });
-        return items.map(({ id }) => made.indexOf(id)).toSorted();
+        return items.map(({ id }) => made.indexOf(id)).toSorted((one, other) => one - other);
       };
       expect(await found({ run: '1' })).toEqual([0, 1]);
       expect(await found({ run: '1', ok: 'true' })).toEqual([1]);

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { Runner } from '../../src/runner/runner.ts';
 import { type Stage, stage } from '../fixtures/stage.ts';
@@ -28,6 +29,48 @@ export function describeRunner(
       runner.start('a');
       runner.start('b');
       await until('began b');
+      expect(events.filter((event) => event === 'began a')).toHaveLength(1);
+    });
+
+    it('10.8: wakes what nobody runs, and what is just ending once more', async () => {
+      const { parts, until, events, end } = stage();
+      const runner = open({ ...parts, maxActive: 3 });
+      runner.wake('a');
+      await until('began a');
+      runner.wake('a');
+      runner.wake('b');
+      await until('began b');
+      end('a');
+      await expect.poll(() => events.filter((event) => event === 'began a')).toHaveLength(2);
+      end('a');
+      await expect.poll(() => runner.active()).toBe(1);
+      expect(events.filter((event) => event === 'began a')).toHaveLength(2);
+    });
+
+    it('10.8: loses no wake that comes as a run ends, however often', async () => {
+      const { parts, until, events, end } = stage();
+      const runner = open({ ...parts, maxActive: 3 });
+      runner.start('a');
+      for (let run = 1; run <= 20; run++) {
+        await expect
+          .poll(() => events.filter((event) => event === 'began a').length, { interval: 1 })
+          .toBe(run);
+        end('a');
+        await delay(run % 5);
+        runner.wake('a');
+      }
+      await until('began a');
+      await expect.poll(() => events.filter((event) => event === 'began a').length).toBe(21);
+    });
+
+    it('a log that refuses for good is not run again, only ended', async () => {
+      const { parts, until, events, refuse } = stage();
+      const runner = open({ ...parts, maxActive: 3 });
+      runner.start('a');
+      await until('began a');
+      refuse('a');
+      await until('gave up a');
+      await expect.poll(() => runner.active()).toBe(0);
       expect(events.filter((event) => event === 'began a')).toHaveLength(1);
     });
 

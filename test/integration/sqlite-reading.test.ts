@@ -16,6 +16,19 @@ function open(folder = temporaryFolder()) {
   return { storage, folder };
 }
 
+/** Makes a database what it was before the fourth migration. */
+const UNDO_ANY_EVENTS = `
+  DROP INDEX conversations_by_tenant;
+  ALTER TABLE conversations DROP COLUMN tenant;
+  ALTER TABLE conversations DROP COLUMN details;
+  ALTER TABLE conversations DROP COLUMN last_speaker;
+  CREATE TABLE conversation_providers (
+    provider TEXT NOT NULL, conversation INTEGER NOT NULL, PRIMARY KEY (provider, conversation)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO conversation_providers SELECT value, conversation FROM facets WHERE name = 'provider';
+  DROP TABLE facets;
+  DROP TABLE spending`;
+
 describe('queries', () => {
   const filters: ConversationFilter[] = [];
   for (const status of [undefined, 'running', 'queued', 'terminated'] as const) {
@@ -94,7 +107,7 @@ describe('queries', () => {
     before.close();
     const database = new Database(path);
     database.exec(
-      `DROP TABLE topic_pairs; UPDATE topics SET topic = 'Τέλος of BEES'; PRAGMA user_version = 1`,
+      `${UNDO_ANY_EVENTS}; DROP TABLE topic_pairs; UPDATE topics SET topic = 'Τέλος of BEES'; PRAGMA user_version = 1`,
     );
     database.close();
     const { storage } = open(folder);
@@ -111,7 +124,7 @@ describe('queries', () => {
     for (const each of made) await before.create(each);
     before.close();
     const database = new Database(join(folder, 'conversations.sqlite'));
-    database.exec('DROP TABLE topic_pairs; PRAGMA user_version = 2');
+    database.exec(`${UNDO_ANY_EVENTS}; DROP TABLE topic_pairs; PRAGMA user_version = 2`);
     database.close();
     const { storage } = open(folder);
     const count = async (q: string): Promise<number> =>

@@ -1,7 +1,13 @@
 import * as fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import type { AttemptUnderWay } from '../../src/conversation/stream/frames.ts';
-import { type Answer, makeAttempt } from '../../src/conversation/turn/attempt.ts';
+import {
+  type Answer,
+  makeAttempt,
+  newProgress,
+  type Progress,
+  spendingOf,
+} from '../../src/conversation/turn/attempt.ts';
 import type { AttemptCall } from '../../src/conversation/turn/lane.ts';
 import type { ModelBinding } from '../../src/conversation/turn/model-binding.ts';
 import { type GenerateRequest, type Provider, ProviderError } from '../../src/conversation/turn/provider.ts';
@@ -24,8 +30,8 @@ const REQUEST: GenerateRequest = {
 
 async function play(
   script: readonly Act[],
-  options: { limit?: number; signal?: AbortSignal } = {},
-): Promise<{ answer: Answer; deltas: string[]; provider: ScriptedProvider }> {
+  options: { limit?: number; signal?: AbortSignal; isHeldBack?: boolean } = {},
+): Promise<{ answer: Answer; deltas: string[]; provider: ScriptedProvider; attempt: AttemptUnderWay }> {
   const provider = new ScriptedProvider(() => script);
   const live = new LocalLive();
   const deltas: string[] = [];
@@ -52,8 +58,9 @@ async function play(
     maxMessageLength: options.limit ?? 1000,
   };
   const signal = options.signal ?? new AbortController().signal;
-  const answer = await makeAttempt(parts, ID, attempt, played(provider), REQUEST, callOf(signal));
-  return { answer, deltas, provider };
+  const how = { progress: newProgress(), isHeldBack: options.isHeldBack ?? false };
+  const answer = await makeAttempt(parts, ID, attempt, played(provider), REQUEST, callOf(signal), how);
+  return { answer, deltas, provider, attempt };
 }
 
 function played(provider: Provider): ModelBinding {
@@ -157,9 +164,37 @@ describe('an attempt', () => {
     };
     const parts = { live: new LocalLive(), createSanitiser, elapsed: () => 0, maxMessageLength: 100 };
     const signal = AbortSignal.abort(new Error('enough'));
-    await expect(makeAttempt(parts, ID, attempt, played(stubborn), REQUEST, callOf(signal))).rejects.toThrow(
-      'enough',
-    );
+    const how = { progress: newProgress(), isHeldBack: false };
+    await expect(
+      makeAttempt(parts, ID, attempt, played(stubborn), REQUEST, callOf(signal), how),
+    ).rejects.toThrow('enough');
+  });
+
+  it('10.4: shows nothing of what is held back, neither as it is said nor to who comes in between', async () => {
+    const { answer, deltas, attempt } = await play([text('Hello '), text('there'), finish()], {
+      isHeldBack: true,
+    });
+    expect(answer.content).toBe('Hello there');
+    expect([deltas, attempt.text]).toEqual([[], '']);
+  });
+
+  it.each<[string, Progress, object | undefined]>([
+    ['nothing came', { text: '', isFinished: false, usage: undefined }, undefined],
+    [
+      'text came without a word of what it took',
+      { text: '12345678', isFinished: false, usage: undefined },
+      { inputTokens: 1, outputTokens: 2, costUsd: 5e-6, estimated: true },
+    ],
+    [
+      'the vendor said what it took',
+      { text: '', isFinished: true, usage: { inputTokens: 100, outputTokens: 0 } },
+      { inputTokens: 100, outputTokens: 0, costUsd: 1e-4, estimated: false },
+    ],
+  ])('2.2: took, where %s', (_, progress, spent) => {
+    const request = { ...REQUEST, system: '1234', messages: [] };
+    expect(spendingOf(progress, request, { input: 1, output: 2 })).toEqual(spent);
+    const unpriced = spendingOf(progress, request, undefined);
+    expect(unpriced?.costUsd).toBe(spent === undefined ? undefined : null);
   });
 
   it('keeps the line break that its last piece ends with', async () => {

@@ -23,6 +23,7 @@ export type {
   PausedEvent,
   ProposedEvent,
   ResumedEvent,
+  SpentEvent,
   TerminatedEvent,
 } from '../../protocol/events.ts';
 export type { Message, MessageMetadata } from '../../protocol/message.ts';
@@ -103,7 +104,7 @@ export function resumedEvent(
 }
 
 /** Without the fields that are undefined, which JSON leaves out, too. */
-function defined<Fields extends object>(fields: Fields): Fields {
+export function defined<Fields extends object>(fields: Fields): Fields {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Fields;
 }
 

@@ -1,5 +1,5 @@
 import type { Usage } from '../../protocol/conversation.ts';
-import type { ConversationEvent, Ending, Message } from './events.ts';
+import type { ConversationEvent, Ending, Message, PausedEvent, ProposedEvent } from './events.ts';
 import type { ConversationSettings } from './settings.ts';
 
 /** What is waited for, and since when; ISO 8601. */
@@ -9,6 +9,8 @@ export interface Pause {
   by: 'user' | 'system';
   agent?: string | undefined;
   detail?: string | undefined;
+  /** The user's, where one came while a person or a decision was waited for: it holds behind that. */
+  behind?: Pause | undefined;
 }
 
 /** The last vote or verdict; its event without what every event has. */
@@ -34,6 +36,26 @@ export interface RecordFields {
   ending: Ending | null;
   pause: Pause | null;
   outcome: Outcome | null;
+  /** The seqs of retracted messages, in the order of their retraction. */
+  retracted: readonly number[];
+  /** The reply that waits for approval, or has just been let through. */
+  proposal: ProposedEvent | null;
+}
+
+/** What few conversations have; kept as one. */
+export type RecordDetails = Pick<RecordFields, 'pause' | 'outcome' | 'retracted' | 'proposal'>;
+
+const NO_DETAILS: RecordDetails = { pause: null, outcome: null, retracted: [], proposal: null };
+
+/** The details of a record as JSON; undefined where it has none. */
+export function writeDetails({ pause, outcome, retracted, proposal }: RecordDetails): string | undefined {
+  if (!pause && !outcome && retracted.length === 0 && !proposal) return undefined;
+  return JSON.stringify({ pause, outcome, retracted, proposal });
+}
+
+/** What `writeDetails` wrote, or an older release that knew fewer of them; nothing where it is empty. */
+export function readDetails(json: string | null | undefined): RecordDetails {
+  return json ? { ...NO_DETAILS, ...(JSON.parse(json) as Partial<RecordDetails>) } : NO_DETAILS;
 }
 
 /** A conversation as the catalog knows it. */
@@ -79,8 +101,7 @@ export function initialRecord({ agents }: ConversationSettings): RecordFields {
     usage: NO_USAGE,
     endedAt: null,
     ending: null,
-    pause: null,
-    outcome: null,
+    ...NO_DETAILS,
   };
 }
 
@@ -122,10 +143,8 @@ function changesOf(
       return { usage: addUsage(record.usage, event.metadata), outcome: outcomeOf(event, 'verdict') };
     case 'vote.closed':
       return { outcome: outcomeOf(event, event.method === 'consensus' ? 'consensus' : 'vote') };
-    case 'conversation.paused': {
-      const { for: reason, by, agent, detail } = event;
-      return { status: 'paused', pause: { for: reason, since: event.at, by, agent, detail } };
-    }
+    case 'conversation.paused':
+      return { status: 'paused', pause: pauseAfter(record.pause, event) };
     case 'conversation.resumed':
       return { status: 'running', pause: null };
     case 'conversation.terminated': {
@@ -133,6 +152,16 @@ function changesOf(
       const ending = { reason, ...(detail === undefined ? {} : { detail }), by };
       return { status: 'terminated', ending, endedAt: event.at, pause: null };
     }
+    case 'message.retracted':
+      return { retracted: [...record.retracted, event.target] };
+    case 'turn.proposed':
+      return { usage: addUsage(record.usage, event.message.metadata), proposal: event };
+    case 'turn.decided':
+      return {
+        pause: behindWait(record.pause, 'approval'),
+        // One that is let through is charged already, as its message is going to ask.
+        proposal: event.decision === 'reject' ? null : record.proposal,
+      };
     case 'conversation.created':
       throw new Error('a log has one beginning');
     default:
@@ -147,7 +176,8 @@ function afterMessage(
   isCopy: boolean,
 ): Partial<RecordFields> {
   const lastSender = message.sender;
-  if (!isTurn(message, agents)) return { lastSender };
+  const retracted = message.retracted ? [...record.retracted, message.seq] : record.retracted;
+  if (!isTurn(message, agents)) return { lastSender, retracted };
   const speaker = agents.findIndex(({ name }) => name === message.sender);
   return {
     lastSender,
@@ -157,8 +187,27 @@ function afterMessage(
       speaker < 0
         ? record.agentTurns
         : record.agentTurns.with(speaker, (record.agentTurns[speaker] ?? 0) + 1),
-    usage: message.role === 'agent' && !isCopy ? addUsage(record.usage, message.metadata) : record.usage,
+    usage:
+      isCopy || message.role === 'human' || record.proposal
+        ? record.usage
+        : addUsage(record.usage, message.metadata),
+    pause: message.role === 'human' ? behindWait(record.pause, 'human') : record.pause,
+    proposal: null,
+    retracted,
   };
+}
+
+/** A pause of the user's that comes while something is waited for holds behind that, and one that is there before does. */
+function pauseAfter(before: Pause | null, event: PausedEvent): Pause {
+  const { for: reason, at: since, by, agent, detail } = event;
+  const pause: Pause = { for: reason, since, by, agent, detail };
+  if (!before) return pause;
+  return reason === 'user' ? { ...before, behind: pause } : { ...pause, behind: before };
+}
+
+/** What is left of a pause when what was waited for has come: the user's behind it, or what its resumption will end. */
+function behindWait(pause: Pause | null, reason: Pause['for']): Pause | null {
+  return pause?.for === reason && pause.behind ? pause.behind : pause;
 }
 
 /** Whether a message is an agent's turn; a person's is where an agent of that name is one (10.3). */

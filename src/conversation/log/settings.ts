@@ -22,6 +22,8 @@ export interface RosterEntry {
   models: readonly string[] | undefined;
   /** Needs no key and no network; the pair of last resort. */
   embedded: boolean;
+  /** Played by a person, without a model. */
+  person?: boolean;
 }
 
 export interface SettingsDefaults {
@@ -56,6 +58,7 @@ export function resolveSettings(
     const fallbacks = agent.fallbacks?.map((choice, place) =>
       choose(choice, `${path}.fallbacks.${place}`, new Map(), roster, faults),
     );
+    faults.push(...faultsOfPeople(path, chosen, fallbacks));
     return { agent, chosen, fallbacks };
   });
 
@@ -95,8 +98,9 @@ export function resolveSettings(
     maxTurns: request.maxTurns ?? defaults.maxTurns,
     timeoutSeconds: request.timeoutSeconds ?? defaults.timeoutSeconds,
     contextMessages: request.contextMessages ?? defaults.contextMessages,
-    turnDelayMs: request.turnDelayMs,
+    turnDelayMs: request.turnDelayMs ?? undefined,
     onCircuitOpen: request.onCircuitOpen,
+    approval: request.approval ?? undefined,
     termination: {
       phrases: phrases ?? ['[done]'],
       minTurns: minTurns ?? 2,
@@ -111,6 +115,22 @@ export function resolveSettings(
     metadata: request.metadata ?? {},
   };
   return { settings };
+}
+
+/** A person can't be taken the place of, and takes nobody's. */
+function faultsOfPeople(
+  path: string,
+  chosen: Chosen | undefined,
+  fallbacks: readonly (Chosen | undefined)[] = [],
+): Fault[] {
+  if (chosen?.entry.person && fallbacks.length > 0) {
+    return [{ path: `${path}.fallbacks`, message: 'is not for an agent that is a person' }];
+  }
+  return fallbacks.flatMap((fallback) =>
+    fallback?.entry.person
+      ? [{ path: `${fallback.path}.provider`, message: 'is a person, who takes no place' }]
+      : [],
+  );
 }
 
 interface Chosen {
@@ -145,7 +165,10 @@ function choose(
   } else if (entry.models && !entry.models.includes(model)) {
     faults.push({ path: `${path}.model`, message: `is none of ${entry.models.join(', ')}` });
   }
-  if (model === undefined && entry.configured) {
+  if (entry.person) {
+    if (given !== undefined)
+      faults.push({ path: `${path}.model`, message: 'is played by a person, without a model' });
+  } else if (model === undefined && entry.configured) {
     faults.push({ path: `${path}.model`, message: `is needed, because ${entry.id} has no default model` });
   }
   return { path, entry, model: model ?? '' };

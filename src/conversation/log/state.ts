@@ -4,8 +4,8 @@ import type {
   CreatedEvent,
   DecidedEvent,
   Message,
+  MessageEvent,
   NudgedEvent,
-  ProposedEvent,
 } from './events.ts';
 import { markOf } from './mark.ts';
 import { initialRecord, isTurn, type RecordFields, recordAfter } from './record.ts';
@@ -27,18 +27,18 @@ export interface ConversationState extends RecordFields {
   readonly loops: LoopState;
   /** The moderator's word about a loop, once it was said. */
   readonly nudge: NudgedEvent | undefined;
-  /** The seqs of retracted messages. */
-  readonly retracted: ReadonlySet<number>;
   /** How many messages some agent may not see: the retracted, and those that are for some alone. */
   readonly hidden: number;
-  /** Milliseconds that it was paused, up to the last event. */
+  /** Since when it is paused, in milliseconds since 1970. */
+  readonly pausedAt: number | undefined;
+  /** Milliseconds of the pauses that are over. */
   readonly pausedMs: number;
   /** Who was chosen to speak next and hasn't spoken since. */
   readonly chosen: string | undefined;
-  /** The reply that waits for approval. */
-  readonly proposal: ProposedEvent | undefined;
   /** How the last proposals of the turn that is due were decided, where they were rejected. */
   readonly rejections: readonly DecidedEvent[];
+  /** The messages that came with an idempotency key, by its hash. */
+  readonly requests: ReadonlyMap<string, MessageEvent>;
 }
 
 /** The state after the log's first event. */
@@ -55,16 +55,16 @@ function initialState(event: CreatedEvent): ConversationState {
     lastMessage: undefined,
     loops: noLoops({ topic: settings.topic, names: settings.agents.map(({ name }) => name) }),
     nudge: undefined,
-    retracted: NONE,
     hidden: 0,
+    pausedAt: undefined,
     pausedMs: 0,
+    requests: NO_REQUESTS,
     chosen: undefined,
-    proposal: undefined,
     rejections: [],
   };
 }
 
-const NONE: ReadonlySet<number> = new Set();
+const NO_REQUESTS: ConversationState['requests'] = new Map();
 
 /**
  * The state after one more event. One of a type that it doesn't know changes nothing but the seq.
@@ -76,20 +76,20 @@ export function apply(state: ConversationState, event: ConversationEvent): Conve
   const next = { ...recordAfter(state, state.settings, event, isCopy), lastMark: markOf(event) };
   switch (event.type) {
     case 'message':
-      return { ...next, ...afterMessage(state, event.message, isCopy) };
+      return { ...next, ...afterMessage(state, event.message, isCopy), requests: afterRequest(state, event) };
+    case 'conversation.paused':
+      return { ...next, pausedAt: state.pausedAt ?? Date.parse(event.at) };
     case 'conversation.resumed':
-      return { ...next, pausedMs: state.pausedMs + pausedUntil(state, event.at) };
+      return { ...next, pausedAt: undefined, pausedMs: state.pausedMs + pausedUntil(state, event.at) };
     case 'conversation.nudged':
       return { ...next, nudge: event, loops: forgive(state.loops, state.settings.termination.similarity) };
     case 'message.retracted':
       return afterRetraction(next, event.target);
     case 'speaker.chosen':
       return { ...next, chosen: event.agent };
-    case 'turn.proposed':
-      return { ...next, proposal: event };
     case 'turn.decided': {
       const rejections = event.decision === 'reject' ? [...state.rejections, event] : state.rejections;
-      return { ...next, proposal: undefined, rejections };
+      return { ...next, rejections };
     }
     default:
       return next;
@@ -115,7 +115,6 @@ function afterMessage(
   isCopy: boolean,
 ): Partial<ConversationState> {
   const heard: { -readonly [Field in keyof ConversationState]?: ConversationState[Field] } = {};
-  if (message.retracted) heard.retracted = new Set([...state.retracted, message.seq]);
   if (message.retracted || message.visibleTo) heard.hidden = state.hidden + 1;
   else heard.lastMessage = message;
   if (!isTurn(message, state.settings.agents)) return heard;
@@ -130,14 +129,17 @@ function afterMessage(
 }
 
 function afterRetraction(state: ConversationState, seq: number): ConversationState {
-  const retracted = new Set([...state.retracted, seq]);
   // Who spoke last is still who spoke last; what it said is shown to nobody.
   const { lastMessage } = state;
   const last = lastMessage?.seq === seq ? { ...lastMessage, content: '', retracted: true } : lastMessage;
-  return { ...state, retracted, hidden: state.hidden + 1, lastMessage: last };
+  return { ...state, hidden: state.hidden + 1, lastMessage: last };
+}
+
+function afterRequest(state: ConversationState, event: MessageEvent): ConversationState['requests'] {
+  return event.request ? new Map(state.requests).set(event.request.key, event) : state.requests;
 }
 
 /** Milliseconds of the pause that it is in, up to a time. */
-export function pausedUntil({ pause }: Pick<ConversationState, 'pause'>, at: string): number {
-  return pause ? Math.max(0, Date.parse(at) - Date.parse(pause.since)) : 0;
+function pausedUntil({ pausedAt }: Pick<ConversationState, 'pausedAt'>, at: string): number {
+  return pausedAt === undefined ? 0 : Math.max(0, Date.parse(at) - pausedAt);
 }

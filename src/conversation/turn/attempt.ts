@@ -1,5 +1,5 @@
-import type { Ending, MessageMetadata } from '../log/events.ts';
-import { costOf, estimateInput, estimateTokens } from '../policies/budget.ts';
+import type { Ending, MessageMetadata, SpentEvent } from '../log/events.ts';
+import { costOf, estimateInput, estimateTokens, type Price } from '../policies/budget.ts';
 import type { AttemptUnderWay } from '../stream/frames.ts';
 import type { LiveStage } from '../stream/live.ts';
 import type { AttemptCall, CircuitOpenError } from './lane.ts';
@@ -24,6 +24,33 @@ export interface AttemptParts {
 
 type Usage = NonNullable<Extract<AnswerPart, { type: 'finish' }>['usage']>;
 
+/** What an attempt has said and cost so far, for whoever has to account for it, whatever becomes of it. */
+export interface Progress {
+  text: string;
+  /** The vendor has ended its answer. */
+  isFinished: boolean;
+  /** As the vendor counted; undefined where it has told nothing. */
+  usage: Usage | undefined;
+}
+
+export function newProgress(): Progress {
+  return { text: '', isFinished: false, usage: undefined };
+}
+
+/**
+ * What an attempt took: as the vendor counted, or estimated from its prompt and its text. Undefined where nothing
+ * says that it took anything: no text came and no end.
+ */
+export function spendingOf(
+  { text, isFinished, usage }: Progress,
+  request: GenerateRequest,
+  price: Price | undefined,
+): Pick<SpentEvent, 'inputTokens' | 'outputTokens' | 'costUsd' | 'estimated'> | undefined {
+  if (text === '' && !isFinished) return undefined;
+  const tokens = usage ?? { inputTokens: estimateInput(request), outputTokens: estimateTokens(text) };
+  return { ...tokens, costUsd: price ? costOf(price, tokens) : null, estimated: !usage };
+}
+
 /** A finished answer: its text, and what is known of how it came about. */
 export interface Answer {
   content: string;
@@ -33,16 +60,20 @@ export interface Answer {
 /** What became of one try at a turn. */
 export type Outcome =
   | { kind: 'answered'; answer: Answer }
-  | { kind: 'failed'; error: ProviderError; attempt: AttemptUnderWay; latencyMs: number }
+  | { kind: 'failed'; error: ProviderError; attempt: AttemptUnderWay; latencyMs: number; spent: Spent }
   | { kind: 'refused'; error: CircuitOpenError }
   | { kind: 'impossible'; ending: Ending }
   | { kind: 'stopped' }
   /** Somebody made it void; the turn may be spoken anew. */
-  | { kind: 'interrupted' };
+  | { kind: 'interrupted'; spent: Spent };
+
+/** What a failed attempt took, as it stands in the log; undefined where it took nothing. */
+export type Spent = Omit<SpentEvent, 'seq' | 'at' | 'type'> | undefined;
 
 /**
- * Has a provider answer once, and shows what it says while it says it.
+ * Has a provider answer once, and shows what it says while it says it, unless it is held back.
  *
+ * @param progress what is known of it while it is made
  * @throws ProviderError for a failed attempt, whose text is void; the signal's reason when it was aborted
  */
 export async function makeAttempt(
@@ -52,6 +83,7 @@ export async function makeAttempt(
   { provider, price }: ModelBinding,
   request: GenerateRequest,
   call: AttemptCall,
+  { progress, isHeldBack }: { progress: Progress; isHeldBack: boolean },
 ): Promise<Answer> {
   const { signal } = call;
   const startedAt = elapsed();
@@ -61,12 +93,13 @@ export async function makeAttempt(
   let finish: Extract<AnswerPart, { type: 'finish' }> | undefined;
   const say = (text: string): void => {
     if (text === '') return;
-    if (attempt.text === '') {
+    if (progress.text === '') {
       firstTokenAt = elapsed();
       call.firstToken();
     }
-    const fitting = fit(text, attempt.text);
-    if (fitting !== '') live.said(conversationId, attempt, fitting);
+    const fitting = fit(text, progress.text);
+    progress.text += fitting;
+    if (fitting !== '' && !isHeldBack) live.said(conversationId, attempt, fitting);
     if (fitting !== text) finish = { type: 'finish', finishReason: 'length', usage: finish?.usage };
   };
 
@@ -78,11 +111,13 @@ export async function makeAttempt(
   }
   if (signal.aborted) throw signal.reason;
   if (!finish) throw new ProviderError('network', 'the answer was cut off');
+  progress.isFinished = true;
+  progress.usage = trusted(finish.usage);
   say(sanitiser.end());
 
-  const content = attempt.text;
+  const content = progress.text;
   if (content.trim() === '') throw new ProviderError('empty', 'the answer was empty');
-  const counted = trusted(finish.usage);
+  const counted = progress.usage;
   const usage = counted ?? {
     inputTokens: estimateInput(request),
     outputTokens: estimateTokens(content),

@@ -1,25 +1,23 @@
 import {
   type ConversationEvent,
   type Ending,
-  nudgeEvent,
+  type MessageEvent,
   pausedEvent,
   replyEvent,
   terminationEvent,
 } from '../log/events.ts';
+import { readState } from '../log/read-state.ts';
 import { apply, type ConversationState } from '../log/state.ts';
-import { nudgeDue } from '../policies/nudge.ts';
-import { type Condition, deadline } from '../policies/termination.ts';
+import { deadline, standardConditions } from '../policies/termination.ts';
 import type { Answer } from './attempt.ts';
+import { consequences } from './consequences.ts';
 import { decide } from './decide.ts';
 import { type Drain, Run } from './run.ts';
-import { readState, Session } from './session.ts';
+import { Session } from './session.ts';
 import { type SpeakParts, speak } from './speak.ts';
 import { reasonOf } from './stop.ts';
 
-export interface OrchestratorParts extends SpeakParts {
-  conditions: Condition;
-  now: () => Date;
-}
+export type OrchestratorParts = SpeakParts;
 
 /**
  * Runs a conversation from wherever its log stands, turn after turn. Fulfilled when it is ended, by this run or by
@@ -64,12 +62,12 @@ async function goOn(parts: OrchestratorParts, session: Session, run: Run): Promi
   }
   const timer = setTimeout(() => run.stop('timeout'), Math.max(0, deadline(state) - parts.now().getTime()));
   try {
-    const overdue = parts.conditions(state, parts.now());
+    const overdue = standardConditions(state, parts.now());
     if (overdue) return await end(parts, session, overdue);
     while (!signal.aborted && (await takeStep(parts, session, run))) run.settled();
     if (session.state.status === 'running' && reasonOf(signal) === 'timeout') {
       const at = new Date(Math.max(deadline(session.state), parts.now().getTime()));
-      const ending = parts.conditions(session.state, at);
+      const ending = standardConditions(session.state, at);
       if (ending) await end(parts, session, ending);
     }
   } finally {
@@ -107,7 +105,7 @@ async function takeTurn(
   if (!spoken) return;
   if ('reason' in spoken) return await end(parts, session, spoken);
   const appended = await session.append<ConversationEvent>(
-    (state) => (state.turns + 1 === turn ? afterAnswer(parts, state, speaker, spoken) : []),
+    (state) => (state.turns + 1 === turn ? afterAnswer(state, speaker, spoken, parts.now()) : []),
     run.signal,
   );
   for (const event of appended) {
@@ -121,29 +119,25 @@ async function takeTurn(
   await delay(parts, session, run);
 }
 
-/** The reply behind a state, with what follows from it; a reply that came during a pause ends nothing before it is over. */
+/** The reply behind a state, with what follows from it; or held back, where somebody is to decide about it (10.4). */
 function afterAnswer(
-  { conditions, now }: Pick<OrchestratorParts, 'conditions' | 'now'>,
   state: ConversationState,
   speaker: number,
   { content, metadata }: Answer,
-): readonly ConversationEvent[] {
-  const at = now();
-  const sender = state.settings.agents[speaker]?.name ?? '';
-  const event = replyEvent(state.lastSeq + 1, at, { turn: state.turns + 1, sender, content, metadata });
-  return [event, ...consequences(conditions, apply(state, event), at)];
-}
-
-/** What follows at once from a message that takes a turn: the end, or the moderator's word about a loop. */
-export function consequences(
-  conditions: Condition,
-  state: ConversationState,
   at: Date,
 ): readonly ConversationEvent[] {
-  const ending = conditions(state, at);
-  if (ending) return [terminationEvent(state.lastSeq + 1, at, ending)];
-  const nudge = nudgeDue(state);
-  return nudge ? [nudgeEvent(state.lastSeq + 1, at, nudge)] : [];
+  const { agents, approval } = state.settings;
+  const sender = agents[speaker]?.name ?? '';
+  const event = replyEvent(state.lastSeq + 1, at, { turn: state.turns + 1, sender, content, metadata });
+  return approval === 'every_turn' ? heldBack(event, at) : [event, ...consequences(apply(state, event), at)];
+}
+
+function heldBack({ seq, message }: MessageEvent, at: Date): readonly ConversationEvent[] {
+  const { seq: _, ...reply } = message;
+  return [
+    { seq, type: 'turn.proposed', at: at.toISOString(), turn: message.turn, message: reply },
+    pausedEvent(seq + 1, at, { for: 'approval', by: 'system', agent: message.sender }),
+  ];
 }
 
 function waitFor(state: ConversationState, at: Date): readonly ConversationEvent[] {

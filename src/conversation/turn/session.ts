@@ -1,12 +1,10 @@
 import { AppError } from '../../errors.ts';
-import { readEvent } from '../../protocol/read-event.ts';
 import type { ConversationEvent } from '../log/events.ts';
-import { type ConversationLog, isLastPage, type LogEntry } from '../log/log.ts';
-import { markOfEntry } from '../log/mark.ts';
+import type { ConversationLog } from '../log/log.ts';
+import { readState } from '../log/read-state.ts';
 import { StorageRefusal } from '../log/refusal.ts';
-import { apply, type ConversationState, fold } from '../log/state.ts';
+import { apply, type ConversationState } from '../log/state.ts';
 
-const PAGE_EVENTS = 1000;
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 30_000;
 
@@ -91,24 +89,4 @@ function refusalOf(error: unknown): unknown {
   return error instanceof StorageRefusal
     ? error
     : new StorageRefusal(error instanceof Error ? error.message : String(error), { cause: error });
-}
-
-/** Folds the whole log, and gives the mark of the event with that seq. Undefined where there is no such log. */
-export async function readState(
-  log: Pick<ConversationLog, 'readOn'>,
-  conversationId: string,
-  markOfSeq = 0,
-): Promise<{ state: ConversationState; mark: string | undefined } | undefined> {
-  let state: ConversationState | undefined;
-  let mark: string | undefined;
-  for (;;) {
-    const entries: LogEntry[] = await log.readOn(conversationId, state?.lastSeq ?? 0, PAGE_EVENTS);
-    state = fold(
-      state,
-      entries.map(({ json }) => readEvent(json)),
-    );
-    const marked = entries.find(({ seq }) => seq === markOfSeq);
-    if (marked) mark = markOfEntry(marked);
-    if (isLastPage(entries, PAGE_EVENTS)) return state && { state, mark };
-  }
 }

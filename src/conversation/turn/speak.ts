@@ -1,8 +1,6 @@
 import type { Happening } from '../happenings.ts';
-import type { Ending } from '../log/events.ts';
-import type { ContextMessage, ConversationLog } from '../log/log.ts';
-import type { AgentSettings, ConversationSettings } from '../log/settings.ts';
-import type { ConversationState } from '../log/state.ts';
+import type { ConversationEvent, Ending } from '../log/events.ts';
+import type { ConversationLog } from '../log/log.ts';
 import {
   BudgetSpentError,
   type DailyBudget,
@@ -10,20 +8,28 @@ import {
   mostCost,
   overBudget,
 } from '../policies/budget.ts';
-import { withNudge } from '../policies/nudge.ts';
 import { deadline } from '../policies/termination.ts';
 import type { AttemptUnderWay } from '../stream/frames.ts';
 import type { Tracer } from '../tracer.ts';
-import { type Answer, type AttemptParts, makeAttempt, type Outcome } from './attempt.ts';
-import { decide } from './decide.ts';
-import { type FallbackCandidate, fallbackCandidatesOf, nextFallbackCandidate } from './fallbacks.ts';
+import {
+  type Answer,
+  type AttemptParts,
+  makeAttempt,
+  newProgress,
+  type Outcome,
+  type Progress,
+  type Spent,
+  spendingOf,
+} from './attempt.ts';
+import { type FallbackCandidate, nextFallbackCandidate } from './fallbacks.ts';
 import { type AttemptCall, CircuitOpenError } from './lane.ts';
 import type { BindModel, ModelBinding } from './model-binding.ts';
-import { promptFor, withRejections } from './prompt.ts';
 import { type GenerateRequest, ProviderError } from './provider.ts';
+import { requestOf } from './request.ts';
 import type { Run } from './run.ts';
 import type { Session } from './session.ts';
 import { reasonOf } from './stop.ts';
+import { ending, isDue, learn, type Turn, turnOf, waitsWhenOpen } from './turn.ts';
 
 export interface SpeakParts extends AttemptParts {
   log: ConversationLog;
@@ -36,22 +42,9 @@ export interface SpeakParts extends AttemptParts {
   retryDelayMs: (error: ProviderError, triesSoFar: number) => number | undefined;
   /** Rejects with the signal's reason when it is aborted. */
   sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+  now: () => Date;
   observe: (happening: Happening) => void;
   tracer: Tracer;
-}
-
-/** A turn while it is being tried. */
-interface Turn {
-  readonly conversationId: string;
-  readonly session: Session;
-  /** Its number. */
-  readonly number: number;
-  readonly speaker: number;
-  readonly agent: AgentSettings;
-  readonly onCircuitOpen: NonNullable<ConversationSettings['onCircuitOpen']>;
-  readonly candidates: readonly FallbackCandidate[];
-  attempts: number;
-  contextMessages: number;
 }
 
 /**
@@ -83,6 +76,7 @@ async function tryUntilSpoken(parts: SpeakParts, turn: Turn, run: Run): Promise<
     );
     if (outcome.kind === 'stopped') return undefined;
     if (outcome.kind === 'interrupted') {
+      await account(parts, turn, outcome.spent, run);
       run.settled();
       if (!(await session.readAgain()) || !isDue(turn)) return undefined;
       continue;
@@ -91,7 +85,6 @@ async function tryUntilSpoken(parts: SpeakParts, turn: Turn, run: Run): Promise<
       outcome.answer.metadata.attempts = turn.attempts + 1;
       return outcome.answer;
     }
-    run.settled();
     const now = parts.elapsed();
     const why = learn(turn, candidate, outcome, now, parts.retryDelayMs);
     const isOver = turn.onCircuitOpen === 'end' && candidate.out?.reason === 'circuit_open';
@@ -101,7 +94,9 @@ async function tryUntilSpoken(parts: SpeakParts, turn: Turn, run: Run): Promise<
       const { error, attempt, latencyMs } = outcome;
       parts.live.failed(conversationId, attempt, { error: `${error.code}: ${error.message}`, retryInMs });
       parts.observe({ type: 'attempt.failed', conversationId, attempt, error, latencyMs, retryInMs });
+      await account(parts, turn, outcome.spent, run);
     }
+    run.settled();
     if (!next) return candidate.out;
     if (next !== candidate) {
       const change = { turn: turn.number, agent: turn.agent.name, from: candidate.model, to: next.model };
@@ -112,71 +107,13 @@ async function tryUntilSpoken(parts: SpeakParts, turn: Turn, run: Run): Promise<
   }
 }
 
-/** Whether a turn is still to be spoken, in the order in which it was begun. */
-function isDue({ session, number, speaker }: Turn): boolean {
-  const command = decide(session.state);
-  return command.kind === 'speak' && command.speaker === speaker && session.state.turns + 1 === number;
-}
-
-function turnOf(session: Session, speaker: number): Turn {
-  const { conversationId, state } = session;
-  const { agents, contextMessages, onCircuitOpen } = state.settings;
-  const agent = agents[speaker];
-  if (!agent) throw new Error(`the turn policy chose agent ${speaker} of ${agents.length}`);
-  return {
-    conversationId,
-    session,
-    number: state.turns + 1,
-    speaker,
-    agent,
-    onCircuitOpen: onCircuitOpen ?? (agent.fallbacks?.length ? 'fallback' : 'wait'),
-    candidates: fallbackCandidatesOf(agent),
-    attempts: 0,
-    contextMessages,
-  };
-}
-
-/** Notes what a try in vain means for the model that made it; gives the failure's name. */
-function learn(
-  turn: Turn,
-  candidate: FallbackCandidate,
-  outcome: Exclude<Outcome, { kind: 'answered' | 'stopped' | 'interrupted' }>,
-  now: number,
-  retryDelayMs: SpeakParts['retryDelayMs'],
-): string {
-  if (outcome.kind === 'impossible') {
-    candidate.out = outcome.ending;
-    return outcome.ending.reason;
-  }
-  const { error } = outcome;
-  if (outcome.kind === 'refused') {
-    if (waitsWhenOpen(turn, candidate) || turn.onCircuitOpen === 'end') {
-      candidate.out = ending(
-        'circuit_open',
-        `${turn.agent.name} (${candidate.model.provider}): ${error.message}`,
-      );
-    }
-    candidate.refused = true;
-    return 'circuit_open';
-  }
-  turn.attempts++;
-  candidate.tries++;
-  for (const candidate of turn.candidates) candidate.refused = false;
-  const all = turn.session.state.settings.contextMessages;
-  const shorten =
-    outcome.error.code === 'context_too_long' && turn.contextMessages === all && turn.contextMessages > 1;
-  if (shorten) turn.contextMessages = Math.floor(all / 2);
-  const delayMs = shorten ? 0 : retryDelayMs(outcome.error, candidate.tries);
-  if (delayMs === undefined) {
-    const detail = `${turn.agent.name} (${candidate.model.provider}): ${outcome.error.code}: ${error.message}`;
-    candidate.out = ending(outcome.error.reason, detail);
-  } else candidate.notBefore = now + delayMs;
-  return outcome.error.code;
-}
-
-/** One whose circuit is open is asked again only where nobody else is left, and then there is but waiting. */
-function waitsWhenOpen({ onCircuitOpen }: Turn, { refused }: FallbackCandidate): boolean {
-  return onCircuitOpen === 'wait' || (onCircuitOpen === 'fallback' && refused);
+/** Notes in the log what a failed attempt took, so that budgets and sums know of it. */
+async function account({ now }: SpeakParts, { session }: Turn, spent: Spent, run: Run): Promise<void> {
+  if (!spent) return;
+  await session.append<ConversationEvent>(
+    ({ lastSeq }) => [{ seq: lastSeq + 1, type: 'attempt.spent', at: now().toISOString(), ...spent }],
+    run.signal,
+  );
 }
 
 /** False where the run was stopped meanwhile. */
@@ -187,41 +124,6 @@ async function pause({ sleep }: SpeakParts, milliseconds: number, signal: AbortS
     if (!signal.aborted) throw interruption;
   }
   return !signal.aborted;
-}
-
-async function promptOf(
-  { log }: SpeakParts,
-  { conversationId, session, number, speaker, agent, contextMessages }: Turn,
-  model: string,
-): Promise<GenerateRequest> {
-  const { state } = session;
-  const recent = await recentFor(log, conversationId, state, agent.name, contextMessages);
-  const { temperature, maxOutputTokens } = agent;
-  const seed = `${conversationId}.${number}`;
-  const prompt = promptFor(state.settings, speaker, withNudge(recent, state.nudge));
-  const rejected = withRejections(prompt, state.rejections);
-  return { ...rejected, model, temperature, maxOutputTokens, seed };
-}
-
-/** More than a prompt's messages are read where some of them may not be shown, but not without bound. */
-const MOST_HIDDEN = 400;
-
-/** The last messages that an agent may see (5.1). */
-async function recentFor(
-  log: ConversationLog,
-  conversationId: string,
-  { hidden, retracted }: ConversationState,
-  agent: string,
-  limit: number,
-): Promise<readonly ContextMessage[]> {
-  const recent = await log.getContext(conversationId, limit + Math.min(hidden, MOST_HIDDEN));
-  if (hidden === 0) return recent;
-  return recent
-    .filter(
-      ({ seq, sender, visibleTo }) =>
-        !retracted.has(seq) && (!visibleTo || sender === agent || visibleTo.includes(agent)),
-    )
-    .slice(-limit);
 }
 
 /** One attempt, when it is affordable and its lane lets it through. Whatever it throws, those who watch are not left with its text. */
@@ -239,8 +141,8 @@ async function tryOnce(
   if (!binding) {
     return { kind: 'impossible', ending: ending('configuration_error', `${provider} is not configured`) };
   }
-  const request = await promptOf(parts, turn, model);
-  if (signal.aborted) return stopped(signal);
+  const request = await requestOf(parts.log, turn, model);
+  if (signal.aborted) return stopped(signal, undefined);
   const { state } = session;
   const spared = overBudget(state, request, binding.price);
   if (spared) return { kind: 'impossible', ending: spared };
@@ -255,6 +157,13 @@ async function tryOnce(
     afterMark: state.lastMark,
     text: '',
   };
+  const progress = newProgress();
+  const isHeldBack = (state.settings.approval ?? 'none') !== 'none';
+  const spentBy = (error: string): Spent => {
+    const spent = spendingOf(progress, request, binding.price);
+    const { id, turn, agent, provider, model } = attempt;
+    return spent && { turn, attempt: id, agent, provider, model, ...spent, error };
+  };
   const askedAt = elapsed();
   let startedAt: number | undefined;
   const make = (call: AttemptCall): Promise<Answer> => {
@@ -263,14 +172,14 @@ async function tryOnce(
     live.started(conversationId, attempt);
     observe({ type: 'attempt.started', conversationId, attempt, waitedMs: startedAt - askedAt });
     return tracer.call({ conversationId, attempt, request }, () =>
-      makeAttempt(parts, conversationId, attempt, binding, request, call),
+      makeAttempt(parts, conversationId, attempt, binding, request, call, { progress, isHeldBack }),
     );
   };
   try {
     const answer = await binding.lane.run(
       (call) =>
         dailyBudget
-          ? withinDailyBudget(dailyBudget, binding, request, attempt, () => make(call))
+          ? withinDailyBudget(dailyBudget, binding, request, progress, () => make(call))
           : make(call),
       {
         tokens: estimateInput(request) + request.maxOutputTokens,
@@ -283,25 +192,25 @@ async function tryOnce(
     return { kind: 'answered', answer };
   } catch (error) {
     if (signal.aborted) {
-      if (startedAt === undefined) return stopped(signal);
       const why = reasonOf(signal);
+      if (startedAt === undefined) return stopped(signal, undefined);
       live.failed(conversationId, attempt, { error: why, retryInMs: why === 'interrupted' ? 0 : null });
       observe({ type: 'attempt.abandoned', conversationId, attempt, why, latencyMs: elapsed() - startedAt });
-      return stopped(signal);
+      return stopped(signal, spentBy(why));
     }
     if (error instanceof CircuitOpenError) return { kind: 'refused', error };
     if (error instanceof BudgetSpentError) return { kind: 'impossible', ending: error.ending };
     if (error instanceof ProviderError) {
       const latencyMs = elapsed() - (startedAt ?? elapsed());
-      return { kind: 'failed', error, attempt, latencyMs };
+      return { kind: 'failed', error, attempt, latencyMs, spent: spentBy(error.code) };
     }
     live.failed(conversationId, attempt, { error: 'internal', retryInMs: null });
     throw error;
   }
 }
 
-function stopped(signal: AbortSignal): Outcome {
-  return { kind: reasonOf(signal) === 'interrupted' ? 'interrupted' : 'stopped' };
+function stopped(signal: AbortSignal, spent: Spent): Outcome {
+  return reasonOf(signal) === 'interrupted' ? { kind: 'interrupted', spent } : { kind: 'stopped' };
 }
 
 /** Sets the most that a call may cost aside for as long as it lasts. */
@@ -309,22 +218,14 @@ async function withinDailyBudget(
   dailyBudget: DailyBudget,
   { price }: ModelBinding,
   request: GenerateRequest,
-  attempt: AttemptUnderWay,
+  progress: Progress,
   call: () => Promise<Answer>,
 ): Promise<Answer> {
   const most = price && mostCost(price, request);
   const reservation = await dailyBudget.reserve(most);
-  // What a vendor asks for an attempt that broke off is not known: nothing without a word of it, else the most.
-  let spent = (): number => (attempt.text === '' ? 0 : (most ?? 0));
   try {
-    const answer = await call();
-    spent = () => answer.metadata.costUsd ?? 0;
-    return answer;
+    return await call();
   } finally {
-    reservation.settle(spent());
+    reservation.settle(spendingOf(progress, request, price)?.costUsd ?? 0);
   }
-}
-
-function ending(reason: Ending['reason'], detail: string): Ending {
-  return { reason, detail, by: 'system' };
 }

@@ -1,25 +1,20 @@
-import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { newConversation } from '../../conversation/log/creation.ts';
 import type { Ending } from '../../conversation/log/events.ts';
-import { type ConversationRecord, type NewConversation, newRecord } from '../../conversation/log/log.ts';
-import {
-  type ConversationRequest,
-  type ConversationSettings,
-  resolveSettings,
-} from '../../conversation/log/settings.ts';
+import type { ConversationRecord } from '../../conversation/log/log.ts';
 import { endConversation } from '../../conversation/log/shared-queue.ts';
-import { AppError, invalid, notFound } from '../../errors.ts';
+import { notFound } from '../../errors.ts';
 import { conversation } from '../../protocol/conversation.ts';
 import { creationRequest } from '../../protocol/creation.ts';
 import { DEFAULT_TENANT } from '../../protocol/events.ts';
 import { conversationList } from '../../protocol/lists.ts';
 import { problem } from '../../protocol/problem.ts';
 import { conversationsQuery, idParameter, terminationRequest } from '../../protocol/requests.ts';
-import { conversationIds } from '../conversation-ids.ts';
 import { viewConversation } from '../conversation-view.ts';
+import { createConversation, settingsFor } from '../creation.ts';
+import { idempotencyOf } from '../idempotency.ts';
 import type { ServerParts } from '../parts.ts';
 
 const ID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/;
@@ -54,10 +49,9 @@ export function registerConversations(server: FastifyInstance, parts: ServerPart
       },
     },
     async (request, reply) => {
-      const key = idempotencyKey(request.headers['idempotency-key']);
-      const settings = settingsFor(request.body, parts);
-      const idempotency = key === undefined ? null : { key, bodyHash: hashOf(request.body) };
-      const { record, replayed } = await create(parts, settings, idempotency);
+      const idempotency = idempotencyOf(request);
+      const wanted = { tenant: DEFAULT_TENANT, settings: settingsFor(request.body, parts), idempotency };
+      const { record, replayed } = await createConversation(parts, wanted, newConversation);
       if (!replayed) request.log.info({ conversation_id: record.id }, 'conversation.created');
       if (replayed) reply.header('idempotency-replayed', 'true');
       return reply.code(201).header('location', `/conversations/${record.id}`).send(viewConversation(record));
@@ -140,51 +134,6 @@ export function registerConversations(server: FastifyInstance, parts: ServerPart
   );
 }
 
-function settingsFor(request: ConversationRequest, { roster, defaults }: ServerParts): ConversationSettings {
-  const resolution = resolveSettings(request, roster, defaults);
-  if ('settings' in resolution) return resolution.settings;
-  const { path, provider, hint } = resolution.notConfigured;
-  const message = `${provider} is not configured: ${hint}`;
-  throw new AppError('provider_not_configured', message, { faults: [{ path, message }] });
-}
-
-const nextId = conversationIds();
-
-/** Makes a conversation and has it run; or finds the one that the idempotency key stands for. */
-async function create(
-  parts: ServerParts,
-  settings: ConversationSettings,
-  idempotency: NewConversation['idempotency'],
-): Promise<{ record: ConversationRecord; replayed: boolean }> {
-  const { id, createdAt } = nextId();
-  const place = parts.runner.reserve();
-  try {
-    const startedAt = place ? createdAt : null;
-    const wanted = { id, tenant: DEFAULT_TENANT, settings, createdAt, startedAt, idempotency };
-    const { made, conversation } = await parts.tracer.creation({ id, settings }, async (traceparent) => {
-      const conversation = newConversation({ ...wanted, traceparent });
-      return { made: await parts.catalog.create(conversation), conversation };
-    });
-    switch (made.outcome) {
-      case 'created':
-        parts.runner.start(id, place);
-        return { record: newRecord(conversation), replayed: false };
-      case 'replayed': {
-        const record = await findConversation(parts, made.id);
-        // Whoever made it may have died before starting it.
-        if (record.status !== 'terminated') parts.runner.start(record.id);
-        return { record, replayed: true };
-      }
-      case 'idempotency_mismatch':
-        throw new AppError('idempotency_mismatch', 'This Idempotency-Key was used before with another body');
-      default:
-        return made satisfies never;
-    }
-  } finally {
-    place?.release();
-  }
-}
-
 async function endByUser(
   parts: ServerParts,
   { id, turns }: ConversationRecord,
@@ -194,19 +143,4 @@ async function endByUser(
   const { outcome } = await endConversation(parts, id, ending, new Date());
   if (outcome === 'appended')
     parts.observe({ type: 'conversation.ended', conversationId: id, ending, turns });
-}
-
-function idempotencyKey(value: string | undefined): string | undefined {
-  if (value === undefined || /^[\x20-\x7e]{1,255}$/.test(value)) return value;
-  throw invalid([{ path: 'Idempotency-Key', message: 'takes 1 to 255 printable characters' }]);
-}
-
-/** The same for bodies that are the same as parsed JSON, whatever the order of their fields. */
-function hashOf(body: unknown): string {
-  const sorted = JSON.stringify(body, (_key, value: unknown) =>
-    value !== null && typeof value === 'object' && !Array.isArray(value)
-      ? Object.fromEntries(Object.entries(value).sort(([left], [right]) => (left < right ? -1 : 1)))
-      : value,
-  );
-  return createHash('sha256').update(sorted).digest('hex');
 }

@@ -33,8 +33,20 @@ export function registerTranscripts(server: FastifyInstance, parts: ServerParts)
     },
     async (request) => {
       const { sender, q, limit, cursor } = request.query;
-      const { id } = await findConversation(parts, request.params.id);
-      return parts.catalog.messages(id, { sender, q }, { limit, afterSeq: cursor });
+      const { id, retracted } = await findConversation(parts, request.params.id);
+      const { items, nextCursor } = await parts.catalog.messages(
+        id,
+        { sender, q },
+        { limit, afterSeq: cursor },
+      );
+      if (retracted.length === 0) return { items, nextCursor };
+      const isRetracted = new Set(retracted);
+      return {
+        items: items.map((message) =>
+          isRetracted.has(message.seq) ? { ...message, retracted: true } : message,
+        ),
+        nextCursor,
+      };
     },
   );
 

@@ -1,4 +1,5 @@
 import { Cluster } from 'ioredis';
+import { StorageRefusal } from '../../conversation/log/refusal.ts';
 import { answered, isRefusal } from './answers.ts';
 import type { RedisClient } from './connection.ts';
 
@@ -28,7 +29,7 @@ export async function durabilityWarning(client: RedisClient): Promise<string | u
       }
     }
   } catch (error) {
-    if (!isRefusal(error)) throw error;
+    if (!isRefusal(error) && !(error instanceof StorageRefusal)) throw error;
     const needed = NEEDED.map(({ name, value }) => `${name} ${value}`).join(', ');
     return `Redis does not say how it is set (${error.message}); make sure of ${needed}`;
   }

@@ -1,4 +1,5 @@
 import type { ConversationRecord, RecordFields } from '../../conversation/log/log.ts';
+import { readDetails, writeDetails } from '../../conversation/log/record.ts';
 import { readEvent } from '../../protocol/read-event.ts';
 import type { RedisClient } from './connection.ts';
 import { conversationKeys } from './keys.ts';
@@ -47,8 +48,7 @@ function toFound(id: string, row: Record<string, string>, createdJson: string): 
     startedAt: row['started_at'] ?? null,
     endedAt: row['ended_at'] || null,
     ending: parsed(row['ending']),
-    pause: parsed(row['pause']),
-    outcome: parsed(row['outcome']),
+    ...readDetails(row['details']),
     forkedFrom: forkedFrom ?? null,
   };
   return { record, entry: row['entry'] ?? '' };
@@ -57,7 +57,7 @@ function toFound(id: string, row: Record<string, string>, createdJson: string): 
 /** The fields of a row that a record sets, each with its value; what is null is empty. */
 export function fieldsOfRow(record: RecordFields): (string | number)[] {
   const { status, lastSeq, lastSender, lastSpeaker, turns, agentTurns, usage } = record;
-  const { endedAt, ending, pause, outcome } = record;
+  const { endedAt, ending } = record;
   return Object.entries({
     status,
     last_seq: lastSeq,
@@ -70,8 +70,7 @@ export function fieldsOfRow(record: RecordFields): (string | number)[] {
     cost_usd: usage.costUsd ?? '',
     ended_at: endedAt ?? '',
     ending: written(ending),
-    pause: written(pause),
-    outcome: written(outcome),
+    details: writeDetails(record) ?? '',
   }).flat();
 }
 

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type Database from 'better-sqlite3';
 import { IDEMPOTENCY_WINDOW_MS, type LogEntry } from '../../conversation/log/log.ts';
+import { writeDetails } from '../../conversation/log/record.ts';
 import type { ConversationArchive, KeptConversation, Listed } from '../archive.ts';
 import { StorageError } from '../storage-error.ts';
 import { Beginnings } from './beginnings.ts';
@@ -10,7 +11,7 @@ import { facetsOf } from './facets.ts';
 import { FIND_BY_ID, type ListedRow } from './listing.ts';
 import { lockDirectory } from './lock.ts';
 import { READ_ON, readLog } from './log.ts';
-import { detailsOf, toRecord } from './records.ts';
+import { toRecord } from './records.ts';
 import { openTopicIndex, type TopicIndex } from './topics.ts';
 
 const LISTED_AT_ONCE = 500;
@@ -186,7 +187,7 @@ class SqliteArchive implements ConversationArchive {
         ending?.reason ?? null,
         ending?.detail ?? null,
         ending?.by ?? null,
-        detailsOf(record),
+        writeDetails(record) ?? null,
       ) as number;
     if (!isNew) return key;
     const insertFacet = this.#database.prepare(

@@ -1,5 +1,6 @@
 import type { CreatedEvent, Ending, Message, MessageEvent } from '../../conversation/log/events.ts';
-import type { ConversationRecord, RecordFields } from '../../conversation/log/log.ts';
+import type { ConversationRecord } from '../../conversation/log/log.ts';
+import { readDetails } from '../../conversation/log/record.ts';
 import type { ListedRow } from './listing.ts';
 
 /** The message in an event's row. */
@@ -7,19 +8,11 @@ export function toMessage({ json }: { json: string }): Message {
   return (JSON.parse(json) as MessageEvent).message;
 }
 
-/** What a record has beyond its columns, as JSON; null where that is nothing. */
-export function detailsOf({ pause, outcome }: Pick<RecordFields, 'pause' | 'outcome'>): string | null {
-  return pause || outcome ? JSON.stringify({ pause, outcome }) : null;
-}
-
 /** A row of the catalog and the first event of its log as the record that the port speaks of. */
 export function toRecord(
   row: ListedRow,
   { tenant, settings, at, forkedFrom }: CreatedEvent,
 ): ConversationRecord {
-  const { pause = null, outcome = null } = (row.details === null ? {} : JSON.parse(row.details)) as Partial<
-    Pick<RecordFields, 'pause' | 'outcome'>
-  >;
   return {
     id: row.id,
     tenant,
@@ -40,8 +33,7 @@ export function toRecord(
     startedAt: toTime(row.started_at),
     endedAt: toTime(row.ended_at),
     ending: endingOf(row),
-    pause,
-    outcome,
+    ...readDetails(row.details),
     forkedFrom: forkedFrom ?? null,
   };
 }

@@ -7,9 +7,9 @@ import {
   type LogEntry,
   type RecordFields,
 } from '../../conversation/log/log.ts';
+import { writeDetails } from '../../conversation/log/record.ts';
 import type { ConversationSettings } from '../../conversation/log/settings.ts';
 import { facetsOf } from './facets.ts';
-import { detailsOf } from './records.ts';
 import { openTopicIndex } from './topics.ts';
 
 /** One change of state, as plain data, so that it may cross to another thread. Times are milliseconds since 1970. */
@@ -267,6 +267,6 @@ function columnsOf(record: RecordFields): (string | number | null)[] {
     inputTokens,
     outputTokens,
     costUsd,
-    detailsOf(record),
+    writeDetails(record) ?? null,
   ];
 }

@@ -1,6 +1,6 @@
 -- Tenants; what a record has beyond its columns; the index of what lists are filtered by; the money of each day.
 ALTER TABLE conversations ADD COLUMN tenant TEXT NOT NULL DEFAULT 'default';
-ALTER TABLE conversations ADD COLUMN details TEXT; -- JSON: { pause, outcome }; NULL where it has neither
+ALTER TABLE conversations ADD COLUMN details TEXT; -- JSON: pause, outcome, retracted, proposal; NULL where it has none of them
 ALTER TABLE conversations ADD COLUMN last_speaker TEXT;
 CREATE INDEX conversations_by_tenant ON conversations (tenant, key);
 

@@ -1,0 +1,58 @@
+import { AppError, notFound } from '../../errors.ts';
+import type { ConversationEvent } from '../log/events.ts';
+import type { ConversationLog } from '../log/log.ts';
+import { readState } from '../log/read-state.ts';
+import { apply, type ConversationState } from '../log/state.ts';
+
+/** Who does something, and what is the time. */
+export interface Doing {
+  at: Date;
+  /** The name of the key that asks, where there are keys. */
+  key?: string | undefined;
+}
+
+/**
+ * What a person does to a conversation, as the events that it is: pure, and asked anew where others write first. No
+ * events where it is done already.
+ *
+ * @throws AppError where the state doesn't allow it, or the request isn't right for it
+ */
+export type Hand = (state: ConversationState, doing: Doing) => readonly ConversationEvent[];
+
+/** Writers that may come first before it is said that the storage is too busy. */
+const MOST_TRIES = 100;
+
+/**
+ * Does it, wherever the log stands: one append that stands once, or is refused (docs/protocol.md, section 10.8).
+ *
+ * @returns the state behind it, and what was appended
+ * @throws AppError `not_found`, `conversation_terminated`, or what the hand throws
+ */
+export async function takeHand(
+  { log, now }: { log: ConversationLog; now: () => Date },
+  conversationId: string,
+  hand: Hand,
+  key?: string,
+): Promise<{ state: ConversationState; events: readonly ConversationEvent[] }> {
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    const read = await readState(log, conversationId);
+    if (!read) throw notFound('There is no conversation with this id');
+    if (read.state.status === 'terminated') throw terminated();
+    const events = hand(read.state, { at: now(), key });
+    if (events.length === 0) return { state: read.state, events };
+    const state = events.reduce<ConversationState>(apply, read.state);
+    const outcome = await log.append(conversationId, read.state.lastSeq, events, state);
+    if (outcome === 'appended') return { state, events };
+    if (outcome === 'terminated') throw terminated();
+    if (outcome === 'not_found') throw notFound('There is no conversation with this id');
+  }
+  throw new AppError('overloaded', 'Too many write to this conversation at once', { retryAfterSeconds: 1 });
+}
+
+function terminated(): AppError {
+  return new AppError('conversation_terminated', 'The conversation has ended: only a fork goes on from it');
+}
+
+export function conflict(detail: string): AppError {
+  return new AppError('conflict', detail);
+}

@@ -1,0 +1,107 @@
+import { invalid } from '../../errors.ts';
+import { type ConversationEvent, defined, type MessageEvent, resumedEvent } from '../log/events.ts';
+import { MODERATOR } from '../log/settings.ts';
+import { apply, type ConversationState } from '../log/state.ts';
+import { consequences } from '../turn/consequences.ts';
+import { conflict, type Hand } from './hand.ts';
+
+/** What a person says; docs/protocol.md, section 10.2. */
+export interface Saying {
+  content: string;
+  sender?: string | undefined;
+  role?: 'human' | 'moderator' | undefined;
+  visibleTo?: readonly string[] | undefined;
+  interrupt?: boolean | undefined;
+  /** Of an idempotency key and the body that came with it. */
+  request?: { key: string; body: string } | undefined;
+}
+
+const NOBODY = 'Human';
+
+/**
+ * Says something: as a person who watches, as the moderator, or as the human agent that is waited for, whose turn
+ * it is then (10.3). Said already with the same idempotency key, it is not said again.
+ */
+export function say(saying: Saying): Hand {
+  return (state, { at, key }) => {
+    if (saying.request && state.requests.has(saying.request.key)) return [];
+    const awaited = state.pause?.for === 'human' ? state.pause.agent : undefined;
+    const { role = 'human' } = saying;
+    const sender = saying.sender ?? (role === 'moderator' ? MODERATOR : (awaited ?? NOBODY));
+    const isTurn = role === 'human' && sender === awaited;
+    checkSender(state, sender, role, isTurn);
+    checkVisibility(state, saying.visibleTo);
+    const event = messageOf(
+      state,
+      { ...saying, sender, role, turn: state.turns + (isTurn ? 1 : 0) },
+      at,
+      key,
+    );
+    return isTurn ? [event, ...afterTurn(state, event, at)] : [event];
+  };
+}
+
+/** What was said with an idempotency key before, where it was. */
+export function saidBefore(
+  { requests }: ConversationState,
+  request: Saying['request'],
+): MessageEvent | undefined {
+  return request && requests.get(request.key);
+}
+
+function checkSender({ settings }: ConversationState, sender: string, role: string, isTurn: boolean): void {
+  const fault = (message: string) => invalid([{ path: 'sender', message }]);
+  const agent = settings.agents.find(({ name }) => name === sender);
+  if (agent && agent.provider !== 'human') throw fault('is the name of an agent that a model plays');
+  if (agent && role === 'moderator') throw fault('is the name of an agent, who is no moderator');
+  if (sender === MODERATOR && role !== 'moderator')
+    throw fault('is the name of the moderator: say so with role');
+  if (agent && !isTurn) throw conflict(`It is not ${sender}'s turn; another name can speak at any time`);
+}
+
+function checkVisibility({ settings }: ConversationState, visibleTo: Saying['visibleTo']): void {
+  const names = settings.agents.map(({ name }) => name);
+  const faults = (visibleTo ?? []).flatMap((name, index) =>
+    names.includes(name) ? [] : [{ path: `visibleTo.${index}`, message: `is none of ${names.join(', ')}` }],
+  );
+  if (faults.length > 0) throw invalid(faults);
+}
+
+function messageOf(
+  { lastSeq }: ConversationState,
+  said: Saying & { sender: string; role: 'human' | 'moderator'; turn: number },
+  now: Date,
+  key: string | undefined,
+): MessageEvent {
+  const seq = lastSeq + 1;
+  const at = now.toISOString();
+  const { turn, sender, role, content, visibleTo, interrupt, request } = said;
+  return {
+    seq,
+    type: 'message',
+    at,
+    // In front, where the live side looks for it.
+    ...(interrupt ? { interrupt: true } : {}),
+    message: {
+      seq,
+      turn,
+      sender,
+      role,
+      content,
+      timestamp: at,
+      metadata: {},
+      ...(visibleTo ? { visibleTo: [...visibleTo] } : {}),
+    },
+    ...defined({ key, request }),
+  };
+}
+
+/** The end that a person's turn calls for, or that the talk goes on behind it. */
+function afterTurn(before: ConversationState, event: MessageEvent, at: Date): readonly ConversationEvent[] {
+  const state = apply(before, event);
+  const following = consequences(state, at);
+  const after = following.reduce<ConversationState>(apply, state);
+  return after.status === 'paused' && after.pause?.for === 'human'
+    ? [...following, resumedEvent(after.lastSeq + 1, at, { by: 'user' })]
+    : following;
+}

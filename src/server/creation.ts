@@ -1,0 +1,82 @@
+import {
+  type ConversationRecord,
+  EVERY_TENANT,
+  type NewConversation,
+  newRecord,
+} from '../conversation/log/log.ts';
+import {
+  type ConversationRequest,
+  type ConversationSettings,
+  resolveSettings,
+} from '../conversation/log/settings.ts';
+import { AppError, notFound } from '../errors.ts';
+import { conversationIds } from './conversation-ids.ts';
+import type { Idempotency } from './idempotency.ts';
+import type { ServerParts } from './parts.ts';
+
+/**
+ * The settings that a request means.
+ *
+ * @throws AppError `validation_failed`, `provider_not_configured`
+ */
+export function settingsFor(
+  request: ConversationRequest,
+  { roster, defaults }: Pick<ServerParts, 'roster' | 'defaults'>,
+): ConversationSettings {
+  const resolution = resolveSettings(request, roster, defaults);
+  if ('settings' in resolution) return resolution.settings;
+  const { path, provider, hint } = resolution.notConfigured;
+  const message = `${provider} is not configured: ${hint}`;
+  throw new AppError('provider_not_configured', message, { faults: [{ path, message }] });
+}
+
+const nextId = conversationIds();
+
+/** What a conversation is made of, besides its log. */
+type Beginning = Pick<
+  NewConversation,
+  'id' | 'tenant' | 'settings' | 'createdAt' | 'startedAt' | 'idempotency'
+> & {
+  traceparent?: string | undefined;
+};
+
+/**
+ * Makes a conversation and has it run; or finds the one that the idempotency key stands for.
+ *
+ * @param begin gives the log that it begins with
+ * @throws AppError `idempotency_mismatch`, `overloaded`
+ */
+export async function createConversation(
+  { runner, catalog, tracer }: Pick<ServerParts, 'runner' | 'catalog' | 'tracer'>,
+  wanted: { tenant: string; settings: ConversationSettings; idempotency: Idempotency | null },
+  begin: (beginning: Beginning) => NewConversation,
+): Promise<{ record: ConversationRecord; replayed: boolean }> {
+  const { id, createdAt } = nextId();
+  const place = runner.reserve();
+  try {
+    const beginning = { ...wanted, id, createdAt, startedAt: place ? createdAt : null };
+    const { settings } = wanted;
+    const { made, conversation } = await tracer.creation({ id, settings }, async (traceparent) => {
+      const conversation = begin({ ...beginning, traceparent });
+      return { made: await catalog.create(conversation), conversation };
+    });
+    switch (made.outcome) {
+      case 'created':
+        runner.start(id, place);
+        return { record: newRecord(conversation), replayed: false };
+      case 'replayed': {
+        const record = await catalog.get(EVERY_TENANT, made.id);
+        if (!record) throw notFound('The conversation of this idempotency key was removed');
+        // Whoever made it may have died before starting it.
+        if (record.status !== 'terminated') runner.start(record.id);
+        return { record, replayed: true };
+      }
+      case 'idempotency_mismatch':
+        throw new AppError('idempotency_mismatch', 'This Idempotency-Key was used before with another body');
+      default:
+        return made satisfies never;
+    }
+  } finally {
+    place?.release();
+  }
+}

@@ -1,0 +1,226 @@
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import { approve } from '../../conversation/hands/approve.ts';
+import { choose } from '../../conversation/hands/choose.ts';
+import {
+  assertTurnsLeft,
+  forkedConversation,
+  readCopies,
+  requestLike,
+  turnsOf,
+} from '../../conversation/hands/fork.ts';
+import { type Hand, takeHand } from '../../conversation/hands/hand.ts';
+import { pause, resume } from '../../conversation/hands/pause.ts';
+import { assertRetractable, retract } from '../../conversation/hands/retract.ts';
+import { saidBefore, say } from '../../conversation/hands/say.ts';
+import type { ConversationEvent, Message } from '../../conversation/log/events.ts';
+import type { ConversationRecord } from '../../conversation/log/log.ts';
+import { AppError } from '../../errors.ts';
+import { type Conversation, conversation } from '../../protocol/conversation.ts';
+import {
+  approvalRequest,
+  forkRequest,
+  nextRequest,
+  pauseRequest,
+  resumeRequest,
+  retractRequest,
+  sayRequest,
+} from '../../protocol/hands.ts';
+import { message } from '../../protocol/message.ts';
+import { problem } from '../../protocol/problem.ts';
+import { readEvent } from '../../protocol/read-event.ts';
+import { idParameter } from '../../protocol/requests.ts';
+import { viewConversation } from '../conversation-view.ts';
+import { createConversation, settingsFor } from '../creation.ts';
+import { idempotencyOf, sha256 } from '../idempotency.ts';
+import type { ServerParts } from '../parts.ts';
+import { findConversation } from './conversations.ts';
+
+const FAILURES = { 400: problem, 404: problem, 409: problem, 503: problem };
+const idempotencyHeader = z.object({ 'idempotency-key': z.string().optional() });
+
+/** What people do while a conversation runs; docs/protocol.md, section 10. */
+export function registerHands(server: FastifyInstance, parts: ServerParts): void {
+  const app = server.withTypeProvider<ZodTypeProvider>();
+  const answering = { tags: ['hands'], params: idParameter, response: { 200: conversation, ...FAILURES } };
+
+  /** Does it, and has the conversation go on where it is to. */
+  async function take(id: string, hand: Hand, log: FastifyBaseLogger) {
+    const found = await findConversation(parts, id);
+    const { state, events } = await takeHand(parts, found.id, hand);
+    for (const event of events) tell(found, event, log);
+    const isOver = state.status === 'terminated';
+    if (events.length > 0 && !isOver && state.status === 'running') parts.runner.wake(found.id);
+    return { found, state, events };
+  }
+
+  function tell({ id, turns }: ConversationRecord, event: ConversationEvent, log: FastifyBaseLogger): void {
+    log.info({ conversation_id: id, kind: event.type }, 'conversation.changed');
+    if (event.type === 'conversation.terminated') {
+      parts.observe({ type: 'conversation.ended', conversationId: id, ending: event, turns });
+    } else if (event.type === 'conversation.nudged') {
+      parts.observe({ type: 'conversation.nudged', conversationId: id, event });
+    }
+  }
+
+  async function answer(id: string, hand: Hand, log: FastifyBaseLogger): Promise<Conversation> {
+    const { found } = await take(id, hand, log);
+    return viewConversation(await findConversation(parts, found.id));
+  }
+
+  app.post(
+    '/conversations/:id/pause',
+    {
+      schema: {
+        ...answering,
+        operationId: 'pauseConversation',
+        summary: 'Pause a conversation',
+        description:
+          'The turn under way is still spoken, or with `now` cut off. Paused time does not count towards the ' +
+          'timeout. Pausing what is paused answers the same.',
+        body: pauseRequest,
+      },
+    },
+    (request) => answer(request.params.id, pause(request.body ?? {}), request.log),
+  );
+
+  app.post(
+    '/conversations/:id/resume',
+    {
+      schema: {
+        ...answering,
+        operationId: 'resumeConversation',
+        summary: 'Go on with a conversation that was paused',
+        body: resumeRequest,
+      },
+    },
+    (request) => answer(request.params.id, resume, request.log),
+  );
+
+  app.post(
+    '/conversations/:id/next',
+    {
+      schema: {
+        ...answering,
+        operationId: 'chooseNext',
+        summary: 'Say which agent speaks next, once',
+        body: nextRequest,
+      },
+    },
+    (request) => answer(request.params.id, choose(request.body.agent), request.log),
+  );
+
+  app.post(
+    '/conversations/:id/approval',
+    {
+      schema: {
+        ...answering,
+        operationId: 'decideProposal',
+        summary: 'Let a reply through that is held back, edited or as it is, or have it spoken anew',
+        body: approvalRequest(parts.maxMessageLength),
+      },
+    },
+    (request) => answer(request.params.id, approve(request.body), request.log),
+  );
+
+  app.post(
+    '/conversations/:id/messages',
+    {
+      schema: {
+        operationId: 'say',
+        summary: 'Say something in a conversation',
+        description:
+          'As a person who watches, as the moderator, or as the human agent whose turn it is. With `interrupt` ' +
+          'the turn under way is spoken anew in knowledge of it.',
+        tags: ['hands'],
+        params: idParameter,
+        headers: idempotencyHeader,
+        body: sayRequest(parts.maxMessageLength),
+        response: { 201: message, ...FAILURES, 422: problem },
+      },
+    },
+    async (request, reply) => {
+      const asked = idempotencyOf(request);
+      const wanted = asked ? { key: sha256(asked.key), body: asked.bodyHash } : undefined;
+      const { state, events } = await take(
+        request.params.id,
+        say({ ...request.body, request: wanted }),
+        request.log,
+      );
+      const [said] = events;
+      const before = events.length === 0 ? saidBefore(state, wanted) : undefined;
+      if (before && before.request?.body !== wanted?.body) {
+        throw new AppError('idempotency_mismatch', 'This Idempotency-Key was used before with another body');
+      }
+      if (before) reply.header('idempotency-replayed', 'true');
+      const event = before ?? said;
+      if (event?.type !== 'message') throw new Error('nothing was said');
+      return reply.code(201).send(event.message);
+    },
+  );
+
+  app.post(
+    '/conversations/:id/retract',
+    {
+      schema: {
+        operationId: 'retractMessage',
+        summary: 'Take a message out of what agents are shown',
+        description: 'It stays in the log, and readers are told. Retracting it again answers the same.',
+        tags: ['hands'],
+        params: idParameter,
+        body: retractRequest,
+        response: { 200: message, ...FAILURES },
+      },
+    },
+    async (request) => {
+      const { seq } = request.body;
+      const { id } = await findConversation(parts, request.params.id);
+      const target = await messageAt(id, seq);
+      assertRetractable(target);
+      await take(id, retract(request.body), request.log);
+      return { ...target, retracted: true };
+    },
+  );
+
+  /** Undefined where the event with that seq is none, or there is none. */
+  async function messageAt(id: string, seq: number): Promise<Message | undefined> {
+    const [entry] = await parts.log.readOn(id, seq - 1, 1);
+    const event = entry?.seq === seq ? readEvent(entry.json) : undefined;
+    return event?.type === 'message' ? event.message : undefined;
+  }
+
+  app.post(
+    '/conversations/:id/fork',
+    {
+      schema: {
+        operationId: 'forkConversation',
+        summary: 'Go on from a message as another conversation',
+        description:
+          'Takes the messages up to `atSeq` along, and goes on under settings of its own: those of the original ' +
+          'where the request says nothing. The original is not touched.',
+        tags: ['hands'],
+        params: idParameter,
+        headers: idempotencyHeader,
+        body: forkRequest(parts.maxMessageLength),
+        response: { 201: conversation, ...FAILURES, 413: problem, 422: problem },
+      },
+    },
+    async (request, reply) => {
+      const { id, tenant, settings: original, retracted } = await findConversation(parts, request.params.id);
+      const { atSeq, ...given } = request.body ?? {};
+      const idempotency = idempotencyOf(request, `${id}/fork`);
+      const copied = await readCopies(parts.log, id, retracted, atSeq);
+      const turns = turnsOf(copied.messages, original);
+      const settings = settingsFor(requestLike(original, given, turns), parts);
+      assertTurnsLeft(settings.maxTurns, turns);
+      const wanted = { tenant, settings, idempotency };
+      const { record, replayed } = await createConversation(parts, wanted, (beginning) =>
+        forkedConversation(beginning, copied),
+      );
+      if (replayed) reply.header('idempotency-replayed', 'true');
+      else request.log.info({ conversation_id: record.id }, 'conversation.created');
+      return reply.code(201).header('location', `/conversations/${record.id}`).send(viewConversation(record));
+    },
+  );
+}
