@@ -125,6 +125,8 @@ export function describeCatalog(open: OpenStorage): void {
         ending: null,
         pause: null,
         outcome: null,
+        retracted: [],
+        proposal: null,
         forkedFrom: null,
       });
     });

@@ -46,7 +46,8 @@ it('2.1, 4.2: a fallback takes over for the next attempt, under the name of the 
   const { id } = await startTalk(server.url, { agents: [ADA, BEN], maxTurns: 1 });
   const watcher = await watchSocket(server.url, id);
   await watcher.closed;
-  const [, , said] = await readLog(server.url, id);
+  const [, , spent, said] = await readLog(server.url, id);
+  expect(spent).toMatchObject({ type: 'attempt.spent', agent: 'Ada', provider: 'local', error: 'network' });
   expect(said).toMatchObject({
     message: {
       sender: 'Ada',

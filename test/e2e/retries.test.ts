@@ -35,7 +35,8 @@ it('4, 2.4: a turn is tried again after a failure, and the text of what failed i
   const { id } = await startTalk(server.url, { agents: AGENTS, maxTurns: 1 });
   const watcher = await watchSocket(server.url, id);
   expect(await watcher.closed).toBe(1000);
-  const [, , said] = await readLog(server.url, id);
+  const [, , spent, said] = await readLog(server.url, id);
+  expect(spent).toMatchObject({ type: 'attempt.spent', turn: 1, error: 'network', estimated: true });
   expect(said).toMatchObject({ message: { content: 'A whole answer.', metadata: { attempts: 3 } } });
   expect(vendor.requests).toHaveLength(3);
   const failed = watcher.frames.filter(({ type }) => type === 'turn.failed');

@@ -72,7 +72,7 @@ describe('2: openapi.json', () => {
       expect.arrayContaining([
         'Conversation',
         'ConversationSettings',
-        'CreateConversationInput',
+        'CreateConversation',
         'Event',
         'Message',
         'Problem',

@@ -10,6 +10,7 @@ import {
   startSentinel,
 } from '../fixtures/redis.ts';
 import { openInstance, operator } from '../fixtures/redis-storage.ts';
+import { recordBehind } from '../fixtures/storage.ts';
 
 const OVERLOADED = { code: 'overloaded', retryAfterSeconds: 5 };
 
@@ -91,10 +92,12 @@ describe('a server that fails', () => {
     await storage.getContext(made.id, 10);
     process.kill(server.pid(), 'SIGSTOP');
     onTestFinished(() => void process.kill(server.pid(), 'SIGCONT'));
-    await expect(storage.addMessage(made.id, 2, [reply(3), ended(4)])).rejects.toMatchObject(OVERLOADED);
+    const after = recordBehind(made, reply(3), ended(4));
+    const append = () => storage.backend.append(made.id, 2, [reply(3), ended(4)], after);
+    await expect(append()).rejects.toMatchObject(OVERLOADED);
     await expect(storage.healthCheck()).rejects.toMatchObject(OVERLOADED);
     process.kill(server.pid(), 'SIGCONT');
-    expect(await patiently(() => storage.addMessage(made.id, 2, [reply(3), ended(4)]))).toBe('terminated');
+    expect(await patiently(append)).toBe('terminated');
     expect(live.seqs(made.id)).toEqual([1, 2, 3, 4]);
     expect(await storage.getContext(made.id, 10)).toHaveLength(2);
   });

@@ -19,7 +19,7 @@ import {
   settings,
 } from '../fixtures/conversations.ts';
 import { temporaryFolder } from '../fixtures/server.ts';
-import { asked } from '../fixtures/storage.ts';
+import { asked, recordBehind } from '../fixtures/storage.ts';
 
 function open(folder = temporaryFolder(), live = new Announced()) {
   const storage = asked(openSqliteStorage(folder, 'a test', live));
@@ -117,9 +117,9 @@ describe('group commit', () => {
     const other = conversation();
     const poison = reply(4, { metadata: { inputTokens: 1.5 } });
     const outcomes = await Promise.allSettled([
-      storage.addMessage(made.id, 2, [reply(3)]),
-      storage.addMessage(made.id, 3, [poison]),
-      storage.create({ ...made }),
+      storage.backend.append(made.id, 2, [reply(3)], recordBehind(made, reply(3))),
+      storage.backend.append(made.id, 3, [poison], recordBehind(made, reply(3), poison)),
+      storage.backend.create({ ...made }),
       storage.create(other),
     ]);
     expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected', 'fulfilled']);
@@ -131,10 +131,11 @@ describe('group commit', () => {
   it('is flushed when the storage is closed, and all of it is there afterwards', async () => {
     const { storage, folder } = open();
     const made = conversation({ idempotency: { key: 'k', bodyHash: 'h' } });
+    const { backend } = storage;
     const writes = [
-      storage.create(made),
-      storage.addMessage(made.id, 2, [reply(3)]),
-      storage.addMessage(made.id, 3, [reply(4), ended(5)]),
+      backend.create(made),
+      backend.append(made.id, 2, [reply(3)], recordBehind(made, reply(3))),
+      backend.append(made.id, 3, [reply(4), ended(5)], recordBehind(made, reply(3), reply(4), ended(5))),
     ];
     storage.close();
     expect(await Promise.all(writes)).toEqual([{ outcome: 'created' }, 'appended', 'appended']);
