@@ -172,6 +172,7 @@ export async function compose(
   const app = await buildApp({
     log: storage,
     catalog: storage,
+    scenarios: backend.scenarios,
     live,
     logIsLossy: backend.name === 'redis',
     runner,

@@ -1,5 +1,6 @@
 import type { ConversationCatalog, ConversationLog } from '../conversation/log/log.ts';
 import type { DailyBudget } from '../conversation/policies/budget.ts';
+import type { ScenarioStore } from '../conversation/scenarios/store.ts';
 import type { LiveFeed, LiveStage } from '../conversation/stream/live.ts';
 import type { SharedProtection } from '../protection/shared-protection.ts';
 import type { RunParts } from '../runner/keep-running.ts';
@@ -16,6 +17,7 @@ export interface Backend {
   /** As metrics name it. */
   name: 'sqlite' | 'redis';
   storage: ConversationLog & ConversationCatalog;
+  scenarios: ScenarioStore;
   live: LiveFeed & LiveStage;
   /** Undefined where there is no limit. */
   dailyBudget: DailyBudget | undefined;

@@ -6,6 +6,7 @@ import { BullmqRunner } from '../runner/bullmq.ts';
 import { connect, connectListener } from '../storage/redis/connection.ts';
 import { PLATFORM_PREFIX as PREFIX } from '../storage/redis/keys.ts';
 import { publisherOf } from '../storage/redis/publisher.ts';
+import { RedisScenarios } from '../storage/redis/scenarios.ts';
 import { openRedisStorage } from '../storage/redis/storage.ts';
 import { StorageError } from '../storage/storage-error.ts';
 import type { Backend } from './backend.ts';
@@ -48,6 +49,7 @@ export function openDistributed(
   return {
     name: 'redis',
     storage,
+    scenarios: new RedisScenarios(client, PREFIX),
     live,
     dailyBudget:
       dailyLimitUsd === Infinity

@@ -25,6 +25,7 @@ export function openEmbedded(
   return {
     name: 'sqlite',
     storage,
+    scenarios: storage.scenarios,
     live,
     dailyBudget: dailyLimitUsd === Infinity ? undefined : new LocalDailyBudget(dailyLimitUsd, storage, now),
     fileBytes: () => storage.fileBytes(),

@@ -1,6 +1,7 @@
 import type { AnswerPart, GenerateRequest, Provider } from '../conversation/turn/provider.ts';
 import { ELIZA } from './eliza.ts';
 import { reply } from './engine.ts';
+import { answerInForm } from './judging.ts';
 import { PARRY } from './parry.ts';
 
 /** The characters in the process; without keys and network, and the same seed gives the same talk. */
@@ -18,14 +19,18 @@ const CHARS_PER_TOKEN = 4;
  */
 export function embeddedProvider({ tokenDelayMs }: { tokenDelayMs: number }): Provider {
   return {
+    // What nobody watches needs no time to be read.
     generate: (request, signal) =>
-      tokenDelayMs > 0 ? spoken(request, tokenDelayMs, signal) : atOnce(request, signal),
+      tokenDelayMs > 0 && !request.form ? spoken(request, tokenDelayMs, signal) : atOnce(request, signal),
   };
 }
 
 function* partsOf(request: GenerateRequest): Generator<AnswerPart, undefined> {
-  const text = reply(request.model === 'parry' ? PARRY : ELIZA, request);
-  const allowed = Math.max(1, Math.floor(request.maxOutputTokens / TOKENS_PER_WORD));
+  const { form } = request;
+  const text = form ? answerInForm(form, request) : reply(request.model === 'parry' ? PARRY : ELIZA, request);
+  const allowed = form
+    ? Number.MAX_SAFE_INTEGER
+    : Math.max(1, Math.floor(request.maxOutputTokens / TOKENS_PER_WORD));
   let words = 0;
   let start = 0;
   while (start < text.length && words < allowed) {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { approval, onCircuitOpen } from './settings.ts';
 import { line, text } from './text.ts';
+import { decisionOf, speaks, turnPolicyOf, when } from './voices.ts';
 
 function wholeNumber(minimum: number, maximum: number) {
   const error = `takes a whole number from ${minimum} to ${maximum.toLocaleString('en')}`;
@@ -20,6 +21,8 @@ const choice = { provider: z.string().min(1).max(64), model: line(200).optional(
 
 const agent = z.strictObject({
   ...choice,
+  // Left out where a scenario says it, or leaves it to what is configured.
+  provider: choice.provider.optional(),
   name: line(64).optional(),
   fallbacks: z
     .array(z.strictObject(choice))
@@ -28,7 +31,11 @@ const agent = z.strictObject({
   instructions: text(20_000).optional(),
   temperature: decimal(0, 2).optional(),
   maxOutputTokens: wholeNumber(1, 32_000).optional(),
+  speaks: speaks.nullish(),
 });
+
+/** Who moderates or judges, and is no participant. */
+const outsider = agent.omit({ speaks: true });
 
 const share = { error: 'takes a number above 0 up to 1' };
 const aboveZero = { error: 'takes a number above 0' };
@@ -48,6 +55,7 @@ const termination = z.strictObject({
     .optional(),
   maxTotalTokens: wholeNumber(1, Number.MAX_SAFE_INTEGER).optional(),
   maxCostUsd: z.number(aboveZero).gt(0, aboveZero).max(1e9).optional(),
+  when: when.nullish(),
 });
 
 const metadataValue = z.union(
@@ -76,17 +84,20 @@ export function creationRequest(maxMessageLength: number) {
   return z
     .strictObject({
       topic: text(2000),
-      agents: z.array(agent).min(2, 'takes 2 to 16 agents').max(16, 'takes 2 to 16 agents').optional(),
-      openingMessage: text(maxMessageLength).optional(),
-      maxTurns: wholeNumber(1, 10_000).optional(),
-      timeoutSeconds: wholeNumber(1, 86_400).optional(),
-      contextMessages: wholeNumber(1, 100).optional(),
-      // Null is as if it weren't said, in what version 1 began without.
+      // Null takes out what a scenario says; without one it stands for nothing but in what version 1 began without.
+      agents: z.array(agent).min(1, 'takes 2 to 16 agents').max(16, 'takes 2 to 16 agents').nullish(),
+      openingMessage: text(maxMessageLength).nullish(),
+      maxTurns: wholeNumber(1, 10_000).nullish(),
+      timeoutSeconds: wholeNumber(1, 86_400).nullish(),
+      contextMessages: wholeNumber(1, 100).nullish(),
       turnDelayMs: wholeNumber(0, 60_000).nullish(),
-      onCircuitOpen: onCircuitOpen.optional(),
+      onCircuitOpen: onCircuitOpen.nullish(),
       approval: approval.nullish(),
-      termination: termination.optional(),
-      metadata: metadata.optional(),
+      scenario: line(64).nullish(),
+      turnPolicy: turnPolicyOf(outsider).nullish(),
+      decision: decisionOf(outsider).nullish(),
+      termination: termination.nullish(),
+      metadata: metadata.nullish(),
     })
     .meta({
       id: 'CreateConversation',
@@ -102,6 +113,11 @@ export function creationRequest(maxMessageLength: number) {
         },
       ],
     });
+}
+
+/** What a scenario says of a conversation: all that a request may, but the topic. */
+export function scenarioSettings(maxMessageLength: number) {
+  return creationRequest(maxMessageLength).omit({ topic: true, scenario: true });
 }
 
 /** What a request may say about an agent; all but the provider has a default. */

@@ -32,6 +32,9 @@ const messageMetadata = callMetadata.extend({
   guard: z.array(guardFinding).optional(),
   /** True where somebody changed the reply before it was let through; section 10.4. */
   edited: z.boolean().optional(),
+  /** In a debate: which side spoke, from 1, and in which phase. */
+  side: count.optional(),
+  phase: z.enum(['opening', 'rebuttal', 'closing']).optional(),
 });
 
 export const message = z

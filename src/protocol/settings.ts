@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { decisionOf, speaks, turnPolicyOf, when } from './voices.ts';
 
 /** A model of a provider. */
 const modelChoice = z.object({ provider: z.string(), model: z.string() });
@@ -11,7 +12,11 @@ const agentSettings = z.object({
   instructions: z.string().optional(),
   temperature: z.number(),
   maxOutputTokens: z.number().int(),
+  speaks: speaks.optional(),
 });
+
+const turnPolicy = turnPolicyOf(agentSettings);
+const decision = decisionOf(agentSettings);
 
 export const onCircuitOpen = z.enum(['wait', 'fallback', 'end'], 'takes one of wait, fallback, end');
 
@@ -32,6 +37,12 @@ export const conversationSettings = z
     onCircuitOpen: onCircuitOpen.optional(),
     /** Whether each reply is held back until somebody lets it through; `none` by default. */
     approval: approval.optional(),
+    /** The scenario that filled in what the request left out. */
+    scenario: z.string().optional(),
+    /** Who speaks next; `round_robin` by default. */
+    turnPolicy: turnPolicy.optional(),
+    /** What is voted on or judged; nothing by default. */
+    decision: decision.optional(),
     termination: z.object({
       phrases: z.array(z.string()),
       minTurns: z.number().int(),
@@ -43,11 +54,15 @@ export const conversationSettings = z
       }),
       maxTotalTokens: z.number().int().optional(),
       maxCostUsd: z.number().optional(),
+      /** What else ends it. */
+      when: when.optional(),
     }),
     metadata: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   })
   .meta({ id: 'ConversationSettings' });
 
+export type TurnPolicy = z.infer<typeof turnPolicy>;
+export type Decision = z.infer<typeof decision>;
 export type ModelChoice = z.infer<typeof modelChoice>;
 export type AgentSettings = z.infer<typeof agentSettings>;
 export type ConversationSettings = z.infer<typeof conversationSettings>;

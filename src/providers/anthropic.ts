@@ -72,6 +72,10 @@ function bodyOf(request: GenerateRequest, withTemperature: boolean) {
     messages: [...request.messages],
     max_tokens: request.maxOutputTokens,
     stream: true as const,
+    // https://docs.claude.com/en/docs/build-with-claude/structured-outputs
+    ...(request.form && {
+      output_config: { format: { type: 'json_schema' as const, schema: request.form.schema } },
+    }),
     ...(withTemperature && { temperature: Math.min(request.temperature, 1) }),
   };
 }

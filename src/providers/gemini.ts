@@ -42,7 +42,15 @@ export function geminiProvider(options: {
       {
         model: request.model,
         systemInstruction: request.system,
-        generationConfig: { temperature: request.temperature, maxOutputTokens: request.maxOutputTokens },
+        generationConfig: {
+          temperature: request.temperature,
+          maxOutputTokens: request.maxOutputTokens,
+          // https://ai.google.dev/gemini-api/docs/structured-output
+          ...(request.form && {
+            responseMimeType: 'application/json',
+            responseJsonSchema: request.form.schema,
+          }),
+        },
       },
       endpoint,
     );

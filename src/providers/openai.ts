@@ -1,5 +1,6 @@
 import OpenAI, { APIError } from 'openai';
 import { withoutCustomHeaders } from '../config/environment.ts';
+import type { AnswerForm } from '../conversation/asking/question.ts';
 import {
   type FinishReason,
   type GenerateRequest,
@@ -84,17 +85,25 @@ export function openAiProvider(options: {
     logLevel: 'off',
   });
   const fixedTemperature = new Set<string>();
+  const schemaless = new Set<string>();
 
-  /** Asks again without a temperature, once, when the model refuses it: a name alone doesn't tell. */
+  /**
+   * Asks again without a temperature, or without a schema, once each, when the model refuses it: a name alone
+   * doesn't tell.
+   */
   async function open(request: GenerateRequest, signal: AbortSignal) {
-    const withTemperature =
-      !fixedTemperature.has(request.model) && !dialect.fixedTemperature?.test(request.model);
-    try {
-      return await client.chat.completions.create(bodyOf(request, dialect, withTemperature), { signal });
-    } catch (error) {
-      if (!withTemperature || !refusesTemperature(error)) throw error;
-      fixedTemperature.add(request.model);
-      return await client.chat.completions.create(bodyOf(request, dialect, false), { signal });
+    for (;;) {
+      const withTemperature =
+        !fixedTemperature.has(request.model) && !dialect.fixedTemperature?.test(request.model);
+      const withSchema = request.form !== undefined && !schemaless.has(request.model);
+      try {
+        const body = bodyOf(request, dialect, { withTemperature, withSchema });
+        return await client.chat.completions.create(body, { signal });
+      } catch (error) {
+        if (withTemperature && refusesTemperature(error)) fixedTemperature.add(request.model);
+        else if (withSchema && refusesSchema(error)) schemaless.add(request.model);
+        else throw error;
+      }
     }
   }
 
@@ -122,19 +131,34 @@ export function openAiProvider(options: {
   return { generate: (request, signal) => answerOf((call) => chunks(request, call), signal, mask) };
 }
 
-function bodyOf(request: GenerateRequest, dialect: OpenAiDialect, withTemperature: boolean) {
+/** https://platform.openai.com/docs/guides/structured-outputs */
+function formatOf({ kind, schema }: AnswerForm) {
+  return { type: 'json_schema' as const, json_schema: { name: kind, schema, strict: true } };
+}
+
+function bodyOf(
+  request: GenerateRequest,
+  dialect: OpenAiDialect,
+  how: { withTemperature: boolean; withSchema: boolean },
+) {
   return {
     model: request.model,
     messages: [{ role: 'system' as const, content: request.system }, ...request.messages],
     stream: true as const,
     [dialect.tokensParameter]: request.maxOutputTokens,
-    ...(withTemperature && { temperature: Math.min(request.temperature, dialect.maxTemperature) }),
+    ...(how.withTemperature && { temperature: Math.min(request.temperature, dialect.maxTemperature) }),
     ...(dialect.asksForUsage && { stream_options: { include_usage: true } }),
+    ...(how.withSchema && request.form && { response_format: formatOf(request.form) }),
   };
 }
 
 function refusesTemperature(error: unknown): boolean {
   return error instanceof APIError && error.status === 400 && error.param === 'temperature';
+}
+
+/** Servers name the parameter or not; a schema is the one thing in these calls that many of them don't know. */
+function refusesSchema(error: unknown): boolean {
+  return error instanceof APIError && (error.status === 400 || error.status === 422);
 }
 
 function finishReasonOf(reason: string): FinishReason {

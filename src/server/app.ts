@@ -10,6 +10,7 @@ import { registerProblems, sendProblem } from './problem.ts';
 import { registerConversations } from './routes/conversations.ts';
 import { registerHands } from './routes/hands.ts';
 import { registerHealth, registerOperations } from './routes/operations.ts';
+import { registerScenarios } from './routes/scenarios.ts';
 import { registerStreams } from './routes/streams.ts';
 import { registerTranscripts } from './routes/transcripts.ts';
 import { asksForWebSocket } from './upgrade.ts';
@@ -82,6 +83,7 @@ export async function buildApp(parts: ServerParts): Promise<FastifyInstance> {
     registerConversations(scope, parts);
     registerHands(scope, parts);
     registerTranscripts(scope, parts);
+    registerScenarios(scope, parts);
     await registerStreams(scope, parts, connections, () => draining);
     registerOperations(scope, parts);
   });

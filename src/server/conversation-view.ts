@@ -1,5 +1,5 @@
 import type { ConversationRecord } from '../conversation/log/log.ts';
-import { nextSpeaker } from '../conversation/turn/decide.ts';
+import { speakersDue } from '../conversation/turn/decide.ts';
 import type { Conversation } from '../protocol/conversation.ts';
 
 /**
@@ -8,7 +8,7 @@ import type { Conversation } from '../protocol/conversation.ts';
  */
 export function viewConversation(record: ConversationRecord): Conversation {
   const { id, status, settings, turns, agentTurns, usage, lastSeq } = record;
-  const speaker = status === 'running' ? nextSpeaker({ ...record, status }) : undefined;
+  const speakers = status === 'running' ? speakersDue(id, { ...record, status }) : [];
   return {
     id,
     tenant: record.tenant,
@@ -19,7 +19,7 @@ export function viewConversation(record: ConversationRecord): Conversation {
       provider,
       model,
       turns: agentTurns[index] ?? 0,
-      state: speaker === undefined ? 'idle' : index === speaker ? 'generating' : 'waiting',
+      state: status !== 'running' ? 'idle' : speakers.includes(index) ? 'generating' : 'waiting',
     })),
     turns,
     maxTurns: settings.maxTurns,

@@ -9,18 +9,35 @@ import {
   type ConversationSettings,
   resolveSettings,
 } from '../conversation/log/settings.ts';
-import { AppError, notFound } from '../errors.ts';
+import { type FilledRequest, filledIn } from '../conversation/scenarios/apply.ts';
+import { findScenario } from '../conversation/scenarios/store.ts';
+import { AppError, invalid, notFound } from '../errors.ts';
 import { conversationIds } from './conversation-ids.ts';
 import type { Idempotency } from './idempotency.ts';
 import type { ServerParts } from './parts.ts';
 
 /**
- * The settings that a request means.
+ * The settings that a request means, with what its scenario says.
  *
  * @throws AppError `validation_failed`, `provider_not_configured`
  */
-export function settingsFor(
+export async function settingsFor(
   request: ConversationRequest,
+  tenant: string,
+  parts: Pick<ServerParts, 'roster' | 'defaults' | 'scenarios'>,
+): Promise<ConversationSettings> {
+  const { scenario: name } = request;
+  const scenario =
+    name === undefined || name === null ? undefined : await findScenario(parts.scenarios, tenant, name);
+  if (name && !scenario) {
+    throw invalid([{ path: 'scenario', message: 'is no scenario; GET /scenarios lists them' }]);
+  }
+  return resolvedSettings(filledIn(request, scenario?.settings, parts.roster), parts);
+}
+
+/** The settings of a request that is filled in. @throws AppError as settingsFor */
+export function resolvedSettings(
+  request: FilledRequest,
   { roster, defaults }: Pick<ServerParts, 'roster' | 'defaults'>,
 ): ConversationSettings {
   const resolution = resolveSettings(request, roster, defaults);

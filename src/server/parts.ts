@@ -2,6 +2,7 @@ import type { fastify } from 'fastify';
 import type { Happening } from '../conversation/happenings.ts';
 import type { ConversationCatalog, ConversationLog } from '../conversation/log/log.ts';
 import type { RosterEntry, SettingsDefaults } from '../conversation/log/settings.ts';
+import type { ScenarioStore } from '../conversation/scenarios/store.ts';
 import type { LiveFeed } from '../conversation/stream/live.ts';
 import type { Tracer } from '../conversation/tracer.ts';
 import type { CircuitState } from '../conversation/turn/lane.ts';
@@ -14,6 +15,7 @@ import type { AddressPolicy } from '../security/addresses.ts';
 export interface ServerParts {
   log: ConversationLog;
   catalog: ConversationCatalog;
+  scenarios: ScenarioStore;
   live: LiveFeed;
   /** Whether the log may lose what it acknowledged last, as a Redis may that syncs less than always. */
   logIsLossy: boolean;

@@ -127,6 +127,9 @@ export function describeCatalog(open: OpenStorage): void {
         outcome: null,
         retracted: [],
         proposal: null,
+        named: [],
+        chosen: null,
+        closing: null,
         forkedFrom: null,
       });
     });

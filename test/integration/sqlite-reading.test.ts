@@ -27,7 +27,8 @@ const UNDO_ANY_EVENTS = `
   ) STRICT, WITHOUT ROWID;
   INSERT INTO conversation_providers SELECT value, conversation FROM facets WHERE name = 'provider';
   DROP TABLE facets;
-  DROP TABLE spending`;
+  DROP TABLE spending;
+  DROP TABLE scenarios`;
 
 describe('queries', () => {
   const filters: ConversationFilter[] = [];

@@ -5,6 +5,7 @@ import {
   type RosterEntry,
   resolveSettings,
 } from '../../src/conversation/log/settings.ts';
+import { filledIn } from '../../src/conversation/scenarios/apply.ts';
 import { AppError } from '../../src/errors.ts';
 
 const DEFAULTS = {
@@ -50,7 +51,11 @@ function roster(...configured: string[]): RosterEntry[] {
 }
 
 function resolve(request: Partial<ConversationRequest>, entries = roster('claude', 'chatgpt', 'local')) {
-  const resolution = resolveSettings({ topic: 'Is it?', ...request }, entries, DEFAULTS);
+  const resolution = resolveSettings(
+    filledIn({ topic: 'Is it?', ...request }, undefined, entries),
+    entries,
+    DEFAULTS,
+  );
   if ('notConfigured' in resolution) throw new Error(resolution.notConfigured.path);
   return resolution.settings;
 }

@@ -63,7 +63,7 @@ export async function readCopies(
 
 /** What a conversation like the original would be asked for with, and on top of it what the request says. */
 export function requestLike(
-  { openingMessage: _opening, maxTurns, ...original }: ConversationSettings,
+  { openingMessage: _opening, scenario: _scenario, maxTurns, ...original }: ConversationSettings,
   { termination, ...given }: ForkRequest,
   turnsCopied: number,
 ): ConversationRequest {

@@ -38,6 +38,7 @@ export async function takeHand(
     const read = await readState(log, conversationId);
     if (!read) throw notFound('There is no conversation with this id');
     if (read.state.status === 'terminated') throw terminated();
+    if (read.state.closing) throw conflict('The conversation is coming to its end: it is being decided');
     const events = hand(read.state, { at: now(), key });
     if (events.length === 0) return { state: read.state, events };
     const state = events.reduce<ConversationState>(apply, read.state);

@@ -14,6 +14,7 @@ import { type ConversationSettings, MODERATOR } from './settings.ts';
 // What stands in a log, as the domain speaks of it.
 export type { Ending, TerminationReason } from '../../protocol/ending.ts';
 export type {
+  BallotEvent,
   ConversationEvent,
   CreatedEvent,
   DecidedEvent,
@@ -25,6 +26,8 @@ export type {
   ResumedEvent,
   SpentEvent,
   TerminatedEvent,
+  VerdictEvent,
+  VoteClosedEvent,
 } from '../../protocol/events.ts';
 export type { Message, MessageMetadata } from '../../protocol/message.ts';
 

@@ -1,4 +1,6 @@
 import type { Usage } from '../../protocol/conversation.ts';
+import type { CallMetadata } from '../../protocol/message.ts';
+import { namesIn } from '../policies/turn/mentions.ts';
 import type { ConversationEvent, Ending, Message, PausedEvent, ProposedEvent } from './events.ts';
 import type { ConversationSettings } from './settings.ts';
 
@@ -40,17 +42,36 @@ export interface RecordFields {
   retracted: readonly number[];
   /** The reply that waits for approval, or has just been let through. */
   proposal: ProposedEvent | null;
+  /** The agents that the last message names as `@NAME`, in its order; of those that all may see. */
+  named: readonly string[];
+  /** Who was chosen to speak next, by a person or a model, and hasn't spoken since. */
+  chosen: string | null;
+  /** The end is certain, and its reason fixed; what is to be decided follows. */
+  closing: Pick<Ending, 'reason' | 'detail'> | null;
 }
 
 /** What few conversations have; kept as one. */
-export type RecordDetails = Pick<RecordFields, 'pause' | 'outcome' | 'retracted' | 'proposal'>;
+export type RecordDetails = Pick<
+  RecordFields,
+  'pause' | 'outcome' | 'retracted' | 'proposal' | 'named' | 'chosen' | 'closing'
+>;
 
-const NO_DETAILS: RecordDetails = { pause: null, outcome: null, retracted: [], proposal: null };
+const NO_DETAILS: RecordDetails = {
+  pause: null,
+  outcome: null,
+  retracted: [],
+  proposal: null,
+  named: [],
+  chosen: null,
+  closing: null,
+};
 
 /** The details of a record as JSON; undefined where it has none. */
-export function writeDetails({ pause, outcome, retracted, proposal }: RecordDetails): string | undefined {
-  if (!pause && !outcome && retracted.length === 0 && !proposal) return undefined;
-  return JSON.stringify({ pause, outcome, retracted, proposal });
+export function writeDetails(details: RecordDetails): string | undefined {
+  const { pause, outcome, retracted, proposal, named, chosen, closing } = details;
+  const hasNone = !pause && !outcome && !proposal && chosen === null && !closing;
+  if (hasNone && retracted.length === 0 && named.length === 0) return undefined;
+  return JSON.stringify({ pause, outcome, retracted, proposal, named, chosen, closing });
 }
 
 /** What `writeDetails` wrote, or an older release that knew fewer of them; nothing where it is empty. */
@@ -114,33 +135,50 @@ export function initialRecord({ agents }: ConversationSettings): RecordFields {
  */
 export function recordAfter<Fields extends RecordFields>(
   record: Fields,
-  { agents }: ConversationSettings,
+  settings: ConversationSettings,
   event: ConversationEvent,
   isCopy = false,
 ): Fields {
   if (event.seq !== record.lastSeq + 1) {
     throw new Error(`event ${event.seq} can't follow event ${record.lastSeq}`);
   }
-  return { ...record, lastSeq: event.seq, ...changesOf(record, agents, event, isCopy) };
+  return { ...record, lastSeq: event.seq, ...changesOf(record, settings, event, isCopy) };
 }
 
 function changesOf(
   record: RecordFields,
-  agents: ConversationSettings['agents'],
+  settings: ConversationSettings,
   event: ConversationEvent,
   isCopy: boolean,
 ): Partial<RecordFields> {
+  const { agents } = settings;
   switch (event.type) {
     case 'message':
-      return afterMessage(record, agents, event.message, isCopy);
+      return {
+        ...afterMessage(record, agents, event.message, isCopy),
+        named: namedBy(settings, event.message, record),
+      };
     case 'attempt.spent':
       return { usage: addUsage(record.usage, event) };
     case 'speaker.chosen':
-      return event.metadata ? { usage: addUsage(record.usage, event.metadata) } : {};
+      return {
+        chosen: event.agent,
+        ...(event.metadata ? { usage: addUsage(record.usage, event.metadata) } : {}),
+      };
+    case 'conversation.closing':
+      return {
+        closing:
+          event.detail === undefined
+            ? { reason: event.reason }
+            : { reason: event.reason, detail: event.detail },
+      };
     case 'ballot.cast':
-      return { usage: addUsage(record.usage, event.metadata) };
+      return isCall(event.metadata) ? { usage: addUsage(record.usage, event.metadata) } : {};
     case 'verdict.given':
-      return { usage: addUsage(record.usage, event.metadata), outcome: outcomeOf(event, 'verdict') };
+      return {
+        ...(isCall(event.metadata) ? { usage: addUsage(record.usage, event.metadata) } : {}),
+        outcome: outcomeOf(event, 'verdict'),
+      };
     case 'vote.closed':
       return { outcome: outcomeOf(event, event.method === 'consensus' ? 'consensus' : 'vote') };
     case 'conversation.paused':
@@ -194,7 +232,25 @@ function afterMessage(
     pause: message.role === 'human' ? behindWait(record.pause, 'human') : record.pause,
     proposal: null,
     retracted,
+    chosen: record.chosen === message.sender ? null : record.chosen,
   };
+}
+
+/** Only where somebody goes by it: to look for names costs something. */
+function namedBy(
+  { agents, turnPolicy }: ConversationSettings,
+  { content, sender, visibleTo, retracted }: Message,
+  { named }: RecordFields,
+): readonly string[] {
+  const isAsked = turnPolicy?.type === 'mention' || agents.some(({ speaks }) => speaks === 'when_mentioned');
+  if (!isAsked || visibleTo || retracted) return named;
+  const names = agents.map(({ name }) => name);
+  return namesIn(content, names, sender);
+}
+
+/** Whether metadata is of a call that was made. */
+function isCall({ inputTokens, outputTokens }: CallMetadata): boolean {
+  return inputTokens !== undefined || outputTokens !== undefined;
 }
 
 /** A pause of the user's that comes while something is waited for holds behind that, and one that is there before does. */

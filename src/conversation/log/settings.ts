@@ -1,30 +1,16 @@
 import { type Fault, invalid } from '../../errors.ts';
-import type { AgentRequest, ConversationRequest } from '../../protocol/creation.ts';
-import type { ConversationSettings, ModelChoice } from '../../protocol/settings.ts';
+import type { AgentRequest } from '../../protocol/creation.ts';
+import type { AgentSettings, ConversationSettings, ModelChoice } from '../../protocol/settings.ts';
+import type { FilledAgent, FilledRequest } from '../scenarios/apply.ts';
+import type { RosterEntry } from './roster.ts';
+import { faultsOfVoices } from './voice-settings.ts';
 
 export type { AgentRequest, ConversationRequest } from '../../protocol/creation.ts';
-export type { AgentSettings, ConversationSettings, ModelChoice } from '../../protocol/settings.ts';
+export type { AgentSettings, ConversationSettings, Decision, ModelChoice } from '../../protocol/settings.ts';
+export type { RosterEntry } from './roster.ts';
 
 /** Who opens a conversation; no agent may take this name. */
 export const MODERATOR = 'Moderator';
-
-/** A provider as the settings see it. */
-export interface RosterEntry {
-  id: string;
-  /** `embedded` names its agents after their model. */
-  displayName: (model: string) => string;
-  configured: boolean;
-  /** Why it is not configured: what to set. */
-  hint: string;
-  /** In the order in which agents without a model take them; empty where there is no default. */
-  defaultModels: readonly string[];
-  /** The only models there are; undefined where the vendor decides. */
-  models: readonly string[] | undefined;
-  /** Needs no key and no network; the pair of last resort. */
-  embedded: boolean;
-  /** Played by a person, without a model. */
-  person?: boolean;
-}
 
 export interface SettingsDefaults {
   maxTurns: number;
@@ -45,22 +31,32 @@ export type Resolution =
  * @throws AppError `validation_failed` where agents are unknown, share a name, or have no model.
  */
 export function resolveSettings(
-  request: ConversationRequest,
+  request: FilledRequest,
   roster: readonly RosterEntry[],
   defaults: SettingsDefaults,
 ): Resolution {
   const requested = request.agents ?? defaultAgents(roster);
   const faults: Fault[] = [];
   const withoutModel = new Map<string, number>();
-  const agents = requested.map((agent, index) => {
-    const path = `agents.${index}`;
+  const resolve = (agent: FilledAgent, path: string): Played => {
     const chosen = choose(agent, path, withoutModel, roster, faults);
     const fallbacks = agent.fallbacks?.map((choice, place) =>
       choose(choice, `${path}.fallbacks.${place}`, new Map(), roster, faults),
     );
     faults.push(...faultsOfPeople(path, chosen, fallbacks));
     return { agent, chosen, fallbacks };
-  });
+  };
+  const agents = requested.map((agent, index) => resolve(agent, `agents.${index}`));
+  const { turnPolicy, decision } = request;
+  const outsider = (agent: AgentRequest, path: string): Played => {
+    const played = resolve(agent as FilledAgent, path);
+    if (played.chosen?.entry.person) faults.push({ path: `${path}.provider`, message: 'is a person' });
+    return played;
+  };
+  const moderator =
+    turnPolicy?.type === 'moderator' ? outsider(turnPolicy.moderator, 'turnPolicy.moderator') : undefined;
+  const judge = decision?.type === 'judge' ? outsider(decision.judge, 'decision.judge') : undefined;
+  const outsiders = [moderator, judge].filter((played) => played !== undefined);
 
   const names = nameAgents(
     agents.map(({ agent, chosen }) => ({
@@ -69,31 +65,24 @@ export function resolveSettings(
     })),
     faults,
   );
+  faults.push(...faultsOfVoices(request, names));
   if (faults.length > 0) throw invalid(faults);
 
-  for (const chosen of agents.flatMap(({ chosen, fallbacks = [] }) => [chosen, ...fallbacks])) {
+  for (const chosen of [...agents, ...outsiders].flatMap(({ chosen, fallbacks = [] }) => [
+    chosen,
+    ...fallbacks,
+  ])) {
     if (chosen && !chosen.entry.configured) {
       const { id, hint } = chosen.entry;
       return { notConfigured: { path: `${chosen.path}.provider`, provider: id, hint } };
     }
   }
 
-  const { phrases, minTurns, similarity, maxTotalTokens, maxCostUsd } = request.termination ?? {};
+  const { phrases, minTurns, similarity, maxTotalTokens, maxCostUsd, when } = request.termination ?? {};
   // What is undefined is left out where this becomes JSON, which is all that the log and clients get of it.
   const settings: ConversationSettings = {
     topic: request.topic,
-    agents: agents.flatMap(({ agent, chosen, fallbacks }, index) => {
-      if (!chosen) return [];
-      return {
-        name: names[index] ?? '',
-        provider: chosen.entry.id,
-        model: chosen.model,
-        fallbacks: fallbacks?.flatMap((chosen) => (chosen ? [toModelChoice(chosen)] : [])),
-        instructions: agent.instructions,
-        temperature: agent.temperature ?? defaults.temperature,
-        maxOutputTokens: agent.maxOutputTokens ?? defaults.maxOutputTokens,
-      };
-    }),
+    agents: agents.map((played, index) => agentSettings(played, names[index] ?? '', defaults)),
     openingMessage: request.openingMessage ?? request.topic,
     maxTurns: request.maxTurns ?? defaults.maxTurns,
     timeoutSeconds: request.timeoutSeconds ?? defaults.timeoutSeconds,
@@ -101,6 +90,15 @@ export function resolveSettings(
     turnDelayMs: request.turnDelayMs ?? undefined,
     onCircuitOpen: request.onCircuitOpen,
     approval: request.approval ?? undefined,
+    scenario: request.scenario ?? undefined,
+    turnPolicy:
+      turnPolicy?.type === 'moderator' && moderator
+        ? { ...turnPolicy, moderator: outsiderSettings(moderator, defaults) }
+        : ((turnPolicy ?? undefined) as ConversationSettings['turnPolicy']),
+    decision:
+      decision?.type === 'judge' && judge
+        ? { ...decision, judge: outsiderSettings(judge, defaults) }
+        : ((decision ?? undefined) as ConversationSettings['decision']),
     termination: {
       phrases: phrases ?? ['[done]'],
       minTurns: minTurns ?? 2,
@@ -111,11 +109,44 @@ export function resolveSettings(
       },
       maxTotalTokens,
       maxCostUsd,
+      when: when ?? undefined,
     },
     metadata: request.metadata ?? {},
   };
   return { settings };
 }
+
+interface Played {
+  agent: AgentRequest;
+  chosen: Chosen | undefined;
+  fallbacks: (Chosen | undefined)[] | undefined;
+}
+
+function agentSettings(
+  { agent, chosen, fallbacks }: Played,
+  name: string,
+  defaults: Pick<SettingsDefaults, 'temperature' | 'maxOutputTokens'>,
+): AgentSettings {
+  return {
+    name,
+    provider: chosen?.entry.id ?? '',
+    model: chosen?.model ?? '',
+    fallbacks: fallbacks?.flatMap((chosen) => (chosen ? [toModelChoice(chosen)] : [])),
+    instructions: agent.instructions,
+    temperature: agent.temperature ?? defaults.temperature,
+    maxOutputTokens: agent.maxOutputTokens ?? defaults.maxOutputTokens,
+    speaks: agent.speaks ?? undefined,
+  };
+}
+
+/** A moderator's or a judge's: it is to be steady, and its answer may be long. */
+function outsiderSettings(played: Played, defaults: SettingsDefaults): AgentSettings {
+  const name = played.agent.name ?? played.chosen?.entry.displayName(played.chosen.model) ?? '';
+  const maxOutputTokens = Math.max(defaults.maxOutputTokens, LONGEST_ANSWER);
+  return agentSettings(played, name, { temperature: 0, maxOutputTokens });
+}
+
+const LONGEST_ANSWER = 4096;
 
 /** A person can't be taken the place of, and takes nobody's. */
 function faultsOfPeople(
@@ -179,7 +210,7 @@ function toModelChoice({ entry, model }: Chosen): ModelChoice {
 }
 
 /** The first two configured vendors; one alone talks with itself; none: the embedded pair. */
-function defaultAgents(roster: readonly RosterEntry[]): AgentRequest[] {
+function defaultAgents(roster: readonly RosterEntry[]): FilledAgent[] {
   const vendors = roster.filter(
     ({ configured, embedded, defaultModels }) => configured && !embedded && defaultModels.length > 0,
   );

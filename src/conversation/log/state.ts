@@ -1,5 +1,9 @@
 import { forgive, type LoopState, noLoops, observeReply } from '../policies/loops.ts';
+import { nothingSaid, observeSaid, type SaidState } from '../policies/said.ts';
+import { spokenInRound } from '../policies/turn/panel.ts';
+import { roundsDone } from '../policies/turn/turn-policy.ts';
 import type {
+  BallotEvent,
   ConversationEvent,
   CreatedEvent,
   DecidedEvent,
@@ -33,12 +37,21 @@ export interface ConversationState extends RecordFields {
   readonly pausedAt: number | undefined;
   /** Milliseconds of the pauses that are over. */
   readonly pausedMs: number;
-  /** Who was chosen to speak next and hasn't spoken since. */
-  readonly chosen: string | undefined;
   /** How the last proposals of the turn that is due were decided, where they were rejected. */
   readonly rejections: readonly DecidedEvent[];
   /** The messages that came with an idempotency key, by its hash. */
   readonly requests: ReadonlyMap<string, MessageEvent>;
+  /** What was said of the texts that an end is made of. */
+  readonly said: SaidState | undefined;
+  /** Of the vote that is being held. */
+  readonly ballots: readonly BallotEvent[];
+  /** How many votes are closed, and behind how many rounds of all agents the last was. */
+  readonly votes: number;
+  readonly roundVoted: number;
+  /** A verdict was given. */
+  readonly isJudged: boolean;
+  /** The seq of the last turn of the round before this one, of a panel. */
+  readonly roundStart: number;
 }
 
 /** The state after the log's first event. */
@@ -59,7 +72,12 @@ function initialState(event: CreatedEvent): ConversationState {
     pausedAt: undefined,
     pausedMs: 0,
     requests: NO_REQUESTS,
-    chosen: undefined,
+    said: nothingSaid(settings),
+    ballots: [],
+    votes: 0,
+    roundVoted: 0,
+    isJudged: false,
+    roundStart: 1,
     rejections: [],
   };
 }
@@ -76,7 +94,11 @@ export function apply(state: ConversationState, event: ConversationEvent): Conve
   const next = { ...recordAfter(state, state.settings, event, isCopy), lastMark: markOf(event) };
   switch (event.type) {
     case 'message':
-      return { ...next, ...afterMessage(state, event.message, isCopy), requests: afterRequest(state, event) };
+      return {
+        ...next,
+        ...afterMessage(state, event.message, isCopy, next),
+        requests: afterRequest(state, event),
+      };
     case 'conversation.paused':
       return { ...next, pausedAt: state.pausedAt ?? Date.parse(event.at) };
     case 'conversation.resumed':
@@ -85,8 +107,12 @@ export function apply(state: ConversationState, event: ConversationEvent): Conve
       return { ...next, nudge: event, loops: forgive(state.loops, state.settings.termination.similarity) };
     case 'message.retracted':
       return afterRetraction(next, event.target);
-    case 'speaker.chosen':
-      return { ...next, chosen: event.agent };
+    case 'ballot.cast':
+      return { ...next, ballots: [...state.ballots, event] };
+    case 'vote.closed':
+      return { ...next, ballots: [], roundVoted: roundsDone(next), votes: state.votes + 1 };
+    case 'verdict.given':
+      return { ...next, isJudged: true };
     case 'turn.decided': {
       const rejections = event.decision === 'reject' ? [...state.rejections, event] : state.rejections;
       return { ...next, rejections };
@@ -113,18 +139,22 @@ function afterMessage(
   state: ConversationState,
   message: Message,
   isCopy: boolean,
+  { turns, agentTurns }: RecordFields,
 ): Partial<ConversationState> {
   const heard: { -readonly [Field in keyof ConversationState]?: ConversationState[Field] } = {};
   if (message.retracted || message.visibleTo) heard.hidden = state.hidden + 1;
   else heard.lastMessage = message;
   if (!isTurn(message, state.settings.agents)) return heard;
   heard.rejections = [];
-  if (state.chosen === message.sender) heard.chosen = undefined;
   const agent = state.settings.agents.findIndex(({ name }) => name === message.sender);
+  const facts = { ...state, turns, agentTurns, id: '' };
+  if (spokenInRound(facts) === 0) heard.roundStart = message.seq;
+  if (isCopy) heard.roundVoted = roundsDone({ settings: state.settings, agentTurns });
   // What was said elsewhere ends nothing here.
   if (agent < 0 || isCopy) return heard;
   const reply = { agent, content: message.content };
   heard.loops = observeReply(state.loops, reply, state.settings.termination.similarity);
+  if (state.said) heard.said = observeSaid(state.said, agent, message.content);
   return heard;
 }
 

@@ -80,18 +80,21 @@ export function assertWithinDay(
 /**
  * The ending that a call would have to be spared for: its prompt and its longest possible answer would not
  * fit into what is left. Where a cost limit is set, an unknown price counts as over it.
+ *
+ * @param reserved what calls that are made at the same time may take
  */
 export function overBudget(
   { usage, settings }: ConversationState,
   request: GenerateRequest,
   price: Price | undefined,
+  reserved: { tokens: number; costUsd: number } = { tokens: 0, costUsd: 0 },
 ): Ending | undefined {
   const { maxTotalTokens, maxCostUsd } = settings.termination;
   if (maxTotalTokens === undefined && maxCostUsd === undefined) return undefined;
   const most = { inputTokens: estimateInput(request), outputTokens: request.maxOutputTokens };
   if (maxTotalTokens !== undefined) {
     const tokens = most.inputTokens + most.outputTokens;
-    if (usage.totalTokens + tokens > maxTotalTokens) {
+    if (usage.totalTokens + reserved.tokens + tokens > maxTotalTokens) {
       const detail = `${usage.totalTokens} of ${maxTotalTokens} tokens are used, and the next call may take ${tokens}`;
       return { reason: 'token_budget', detail, by: 'system' };
     }
@@ -101,7 +104,7 @@ export function overBudget(
       return { reason: 'cost_budget', detail: `the price of ${request.model} is unknown`, by: 'system' };
     }
     const cost = mostCost(price, request);
-    if (usage.costUsd + cost > maxCostUsd) {
+    if (usage.costUsd + reserved.costUsd + cost > maxCostUsd) {
       const detail = `${usage.costUsd} of ${maxCostUsd} US dollars are spent, and the next call may cost ${cost}`;
       return { reason: 'cost_budget', detail, by: 'system' };
     }

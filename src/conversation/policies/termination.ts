@@ -2,8 +2,10 @@ import { caseless } from '../log/caseless.ts';
 import type { Ending } from '../log/events.ts';
 import { isTurn } from '../log/record.ts';
 import type { ConversationState } from '../log/state.ts';
+import { whatHolds } from './conditions.ts';
 import { loopIn } from './loops.ts';
 import { nudgeDue } from './nudge.ts';
+import { turnDue } from './turn/turn-policy.ts';
 
 /** A reason to end after the last message, or none. Pure: all it knows is the state and the time. */
 export type Condition = (state: ConversationState, now: Date) => Ending | undefined;
@@ -16,6 +18,17 @@ const phrase: Condition = ({ settings, lastMessage, turns }) => {
   const found = phrases.find((wanted) => content.includes(caseless(wanted)));
   return found === undefined ? undefined : system('phrase', `${lastMessage.sender} said "${found}"`);
 };
+
+/** What the request asked for beside the usual ends. */
+const condition: Condition = (state, now) => {
+  const { when } = state.settings.termination;
+  const held = when && whatHolds(when, state, now);
+  return held ? system('condition', held) : undefined;
+};
+
+/** A debate or a panel that has come to its planned end. */
+const completed: Condition = (state) =>
+  turnDue({ ...state, id: '' }).kind === 'over' ? system('completed') : undefined;
 
 /**
  * Agents that go round in circles (near-duplicates, cycles, or nothing but thanks and agreement), and go on
@@ -72,7 +85,16 @@ function firstOf(...conditions: readonly Condition[]): Condition {
 }
 
 /** What ends a conversation, in the order in which it is named where several hold at once. */
-export const standardConditions = firstOf(phrase, repetition, tokenBudget, costBudget, maxTurns, timeout);
+export const standardConditions = firstOf(
+  phrase,
+  condition,
+  completed,
+  repetition,
+  tokenBudget,
+  costBudget,
+  maxTurns,
+  timeout,
+);
 
 function system(reason: Ending['reason'], detail?: string): Ending {
   return { reason, ...(detail === undefined ? {} : { detail }), by: 'system' };

@@ -14,7 +14,7 @@ export interface Sanitiser {
 }
 
 export interface AttemptParts {
-  live: LiveStage;
+  live: Pick<LiveStage, 'started' | 'said' | 'failed'>;
   createSanitiser: () => Sanitiser;
   /** Milliseconds of a clock that never goes back. */
   elapsed: () => number;

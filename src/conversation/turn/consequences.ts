@@ -1,12 +1,41 @@
-import { type ConversationEvent, nudgeEvent, terminationEvent } from '../log/events.ts';
+import { type ConversationEvent, defined, type Ending, nudgeEvent, terminationEvent } from '../log/events.ts';
 import type { ConversationState } from '../log/state.ts';
 import { nudgeDue } from '../policies/nudge.ts';
 import { standardConditions } from '../policies/termination.ts';
+import { spokenInRound } from '../policies/turn/panel.ts';
+import { decidesAtEnd } from './decide.ts';
 
 /** What follows at once from a message that takes a turn: the end, or the moderator's word about a loop. */
 export function consequences(state: ConversationState, at: Date): readonly ConversationEvent[] {
+  // Ends are looked at behind a panel's round.
+  const isWithinRound = spokenInRound({ ...state, id: '' }) > 0 && state.turns < state.settings.maxTurns;
+  if (isWithinRound) return [];
   const ending = standardConditions(state, at);
-  if (ending) return [terminationEvent(state.lastSeq + 1, at, ending)];
+  if (ending) return [endEvent(state, at, ending)];
   const nudge = nudgeDue(state);
   return nudge ? [nudgeEvent(state.lastSeq + 1, at, nudge)] : [];
+}
+
+/** Reasons behind which there may still be a vote or a verdict (9.5). */
+const DECIDED_BEHIND: ReadonlySet<Ending['reason']> = new Set([
+  'max_turns',
+  'phrase',
+  'repetition',
+  'completed',
+  'condition',
+]);
+
+/** The end, or where something is decided before it, that it is certain. */
+export function endEvent(state: ConversationState, at: Date, ending: Ending): ConversationEvent {
+  const { reason, detail } = ending;
+  if (state.closing || !DECIDED_BEHIND.has(reason) || !decidesAtEnd(state.settings)) {
+    return terminationEvent(state.lastSeq + 1, at, ending);
+  }
+  return {
+    seq: state.lastSeq + 1,
+    type: 'conversation.closing',
+    at: at.toISOString(),
+    reason,
+    ...defined({ detail }),
+  };
 }

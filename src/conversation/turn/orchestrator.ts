@@ -1,21 +1,16 @@
-import {
-  type ConversationEvent,
-  type Ending,
-  type MessageEvent,
-  pausedEvent,
-  replyEvent,
-  terminationEvent,
-} from '../log/events.ts';
+import { type ConversationEvent, defined, type Ending, pausedEvent } from '../log/events.ts';
 import { readState } from '../log/read-state.ts';
-import { apply, type ConversationState } from '../log/state.ts';
-import { deadline, standardConditions } from '../policies/termination.ts';
-import type { Answer } from './attempt.ts';
-import { consequences } from './consequences.ts';
+import type { ConversationState } from '../log/state.ts';
+import { deadline, standardConditions, timeout } from '../policies/termination.ts';
+import { spokenInRound } from '../policies/turn/panel.ts';
+import { endEvent } from './consequences.ts';
 import { decide } from './decide.ts';
+import { choose, judge, vote } from './decisions.ts';
 import { type Drain, Run } from './run.ts';
 import { Session } from './session.ts';
-import { type SpeakParts, speak } from './speak.ts';
+import type { SpeakParts } from './speak.ts';
 import { reasonOf } from './stop.ts';
+import { takeRound, takeTurn } from './turns.ts';
 
 export type OrchestratorParts = SpeakParts;
 
@@ -62,12 +57,15 @@ async function goOn(parts: OrchestratorParts, session: Session, run: Run): Promi
   }
   const timer = setTimeout(() => run.stop('timeout'), Math.max(0, deadline(state) - parts.now().getTime()));
   try {
-    const overdue = standardConditions(state, parts.now());
+    const overdue = overdueIn(state, parts.now());
     if (overdue) return await end(parts, session, overdue);
-    while (!signal.aborted && (await takeStep(parts, session, run))) run.settled();
+    while (!signal.aborted && (await takeStep(parts, session, run))) {
+      session.releaseAll();
+      run.allSettled();
+    }
     if (session.state.status === 'running' && reasonOf(signal) === 'timeout') {
       const at = new Date(Math.max(deadline(session.state), parts.now().getTime()));
-      const ending = standardConditions(session.state, at);
+      const ending = session.state.closing ? closingOf(session.state.closing) : timeout(session.state, at);
       if (ending) await end(parts, session, ending);
     }
   } finally {
@@ -75,96 +73,69 @@ async function goOn(parts: OrchestratorParts, session: Session, run: Run): Promi
   }
 }
 
+/** The end of a log that an earlier release left without one, or whose time is up. */
+function overdueIn(state: ConversationState, now: Date): Ending | undefined {
+  const isDecided = state.closing !== null || spokenInRound({ ...state, id: '' }) > 0;
+  return isDecided ? undefined : standardConditions(state, now);
+}
+
+function closingOf({ reason, detail }: NonNullable<ConversationState['closing']>): Ending {
+  return { reason, ...defined({ detail }), by: 'system' };
+}
+
 /** Does what is to be done next. False where there is nothing to do for this run. */
 async function takeStep(parts: OrchestratorParts, session: Session, run: Run): Promise<boolean> {
-  const command = decide(session.state);
+  const command = decide(session.conversationId, session.state);
+  let ending: Ending | undefined;
   switch (command.kind) {
     case 'speak':
-      await takeTurn(parts, session, command.speaker, run);
-      return true;
+      ending = await takeTurn(parts, session, command.speaker, run);
+      break;
+    case 'speak together':
+      ending = await takeRound(parts, session, command.speakers, run);
+      break;
     case 'wait':
-      await session.append((state) => waitFor(state, parts.now()), run.signal);
-      return true;
+      await session.append((state) => waitFor(session.conversationId, state, parts.now()), run.signal);
+      break;
+    case 'choose':
+      ending = await choose(parts, session, run);
+      break;
+    case 'vote':
+      ending = await vote(parts, session, command.voters, run);
+      break;
+    case 'judge':
+      ending = await judge(parts, session, run);
+      break;
+    case 'end':
+      ending = command.ending;
+      break;
     case 'rest':
       return false;
     default:
       return command satisfies never;
   }
+  const { state } = session;
+  // What is to be decided behind the end is not, where there is not enough left for it; the reason is the same.
+  if (ending) await end(parts, session, state.closing ? closingOf(state.closing) : ending);
+  return true;
 }
 
-/** Has an agent speak, and appends: the message, and as one with it the end or the nudge that it calls for. */
-async function takeTurn(
-  parts: OrchestratorParts,
-  session: Session,
-  speaker: number,
-  run: Run,
-): Promise<void> {
-  const { conversationId } = session;
-  const turn = session.state.turns + 1;
-  const spoken = await speak(parts, session, speaker, run);
-  if (!spoken) return;
-  if ('reason' in spoken) return await end(parts, session, spoken);
-  const appended = await session.append<ConversationEvent>(
-    (state) => (state.turns + 1 === turn ? afterAnswer(state, speaker, spoken, parts.now()) : []),
-    run.signal,
-  );
-  for (const event of appended) {
-    if (event.type === 'message') parts.observe({ type: 'turn.taken', conversationId, event });
-    else if (event.type === 'conversation.nudged') {
-      parts.observe({ type: 'conversation.nudged', conversationId, event });
-    } else if (event.type === 'conversation.terminated') {
-      parts.observe({ type: 'conversation.ended', conversationId, ending: event, turns: turn });
-    }
-  }
-  await delay(parts, session, run);
-}
-
-/** The reply behind a state, with what follows from it; or held back, where somebody is to decide about it (10.4). */
-function afterAnswer(
-  state: ConversationState,
-  speaker: number,
-  { content, metadata }: Answer,
-  at: Date,
-): readonly ConversationEvent[] {
-  const { agents, approval } = state.settings;
-  const sender = agents[speaker]?.name ?? '';
-  const event = replyEvent(state.lastSeq + 1, at, { turn: state.turns + 1, sender, content, metadata });
-  return approval === 'every_turn' ? heldBack(event, at) : [event, ...consequences(apply(state, event), at)];
-}
-
-function heldBack({ seq, message }: MessageEvent, at: Date): readonly ConversationEvent[] {
-  const { seq: _, ...reply } = message;
-  return [
-    { seq, type: 'turn.proposed', at: at.toISOString(), turn: message.turn, message: reply },
-    pausedEvent(seq + 1, at, { for: 'approval', by: 'system', agent: message.sender }),
-  ];
-}
-
-function waitFor(state: ConversationState, at: Date): readonly ConversationEvent[] {
-  const command = decide(state);
+function waitFor(conversationId: string, state: ConversationState, at: Date): readonly ConversationEvent[] {
+  const command = decide(conversationId, state);
   if (command.kind !== 'wait') return [];
   const agent = state.settings.agents[command.speaker]?.name ?? '';
   return [pausedEvent(state.lastSeq + 1, at, { for: 'human', by: 'system', agent })];
 }
 
-/** What is waited behind each message, so that one can read it. */
-async function delay({ sleep }: OrchestratorParts, { state }: Session, { signal }: Run): Promise<void> {
-  const { turnDelayMs = 0 } = state.settings;
-  if (turnDelayMs === 0 || state.status !== 'running' || signal.aborted) return;
-  await sleep(turnDelayMs, signal).catch((interruption: unknown) => {
-    if (!signal.aborted) throw interruption;
-  });
-}
-
+/** Ends it; or where something is decided before the end, says that it is certain. */
 async function end(parts: OrchestratorParts, session: Session, ending: Ending): Promise<void> {
   const { conversationId } = session;
   // It is ended whether or not the run is stopped meanwhile.
   const [ended] = await session.append(
-    (state) =>
-      state.status === 'terminated' ? [] : [terminationEvent(state.lastSeq + 1, parts.now(), ending)],
+    (state) => (state.status === 'terminated' ? [] : [endEvent(state, parts.now(), ending)]),
     NEVER,
   );
-  if (!ended) return;
+  if (ended?.type !== 'conversation.terminated') return;
   parts.observe({ type: 'conversation.ended', conversationId, ending, turns: session.state.turns });
 }
 

@@ -1,18 +1,25 @@
+import { aliasesFor } from '../asking/anonymous.ts';
 import type { DecidedEvent, Message } from '../log/events.ts';
 import { type ConversationSettings, MODERATOR } from '../log/settings.ts';
+import { type DebatePlace, debatePlaceOf } from '../policies/turn/debate.ts';
 import type { GenerateRequest, PromptMessage } from './provider.ts';
 
-/** What one agent is shown: docs/protocol.md, section 5.1. */
+/**
+ * What one agent is shown: docs/protocol.md, section 5.1.
+ *
+ * @param turn the number of the turn that it is to take
+ */
 export function promptFor(
   settings: ConversationSettings,
   speaker: number,
   recent: readonly Pick<Message, 'sender' | 'content'>[],
+  turn = 1,
 ): Pick<GenerateRequest, 'agent' | 'topic' | 'system' | 'messages'> {
   const agent = settings.agents[speaker]?.name ?? '';
   return {
     agent,
     topic: settings.topic,
-    system: systemPrompt(settings, speaker),
+    system: systemPrompt(settings, speaker, turn),
     messages: chatMessages(settings.topic, agent, recent),
   };
 }
@@ -28,9 +35,13 @@ export function withRejections<Prompt extends Pick<GenerateRequest, 'system'>>(
   return { ...prompt, system: `${prompt.system}\n\n${said}` };
 }
 
-function systemPrompt({ topic, agents }: ConversationSettings, speaker: number): string {
+function systemPrompt(settings: ConversationSettings, speaker: number, turn: number): string {
+  const { topic, agents } = settings;
   const self = agents[speaker];
-  const others = agents.filter((_, index) => index !== speaker).map(({ name }) => name);
+  const aliases = isAnonymousPanel(settings) ? aliasesFor(agents.map(({ name }) => name)) : undefined;
+  const others = agents
+    .filter((_, index) => index !== speaker)
+    .map(({ name }) => aliases?.of.get(name) ?? name);
   const lines = [
     `You are ${self?.name}, talking with ${listed(others)}.`,
     `The topic: ${topic}`,
@@ -38,7 +49,32 @@ function systemPrompt({ topic, agents }: ConversationSettings, speaker: number):
       'name in front, and never speak for the others.',
   ];
   if (self?.instructions !== undefined) lines.push(self.instructions);
+  const place = debatePlaceOf(settings, turn - 1);
+  if (place) lines.push(debateGuidance(place));
+  if (settings.turnPolicy?.type === 'panel') lines.push(PANEL_GUIDANCE);
   return lines.join('\n\n');
+}
+
+const PANEL_GUIDANCE =
+  'This is a panel: everybody answers at the same time, without seeing what the others answer in this round.';
+
+function isAnonymousPanel({ turnPolicy }: ConversationSettings): boolean {
+  return turnPolicy?.type === 'panel' && turnPolicy.anonymous === true;
+}
+
+const TASKS = {
+  opening: 'This is your opening statement: say what your side holds, and give its strongest reasons.',
+  rebuttal: 'This is a rebuttal: take up what the other side said last, and answer its best point.',
+  closing: 'This is your closing statement: sum up why your side is right, and bring nothing new.',
+} as const;
+
+/** What a speaker of a debate is told: its side, the phase, and what that asks for. */
+function debateGuidance({ side, sides, phase, round, rounds }: DebatePlace): string {
+  const others = sides.flatMap((names, index) =>
+    index + 1 === side ? [] : [`side ${index + 1} (${listed(names)})`],
+  );
+  const which = phase === 'rebuttal' ? ` Round ${round} of ${rounds}.` : '';
+  return `This is a debate. You speak for side ${side} (${listed(sides[side - 1] ?? [])}) against ${listed(others)}. ${TASKS[phase]}${which}`;
 }
 
 function listed(names: readonly string[]): string {

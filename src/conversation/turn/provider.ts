@@ -1,3 +1,4 @@
+import type { AnswerForm } from '../asking/question.ts';
 import type { TerminationReason } from '../log/events.ts';
 
 /** One message of the prompt; roles alternate and the first is `user`. */
@@ -20,6 +21,8 @@ export interface GenerateRequest {
   maxOutputTokens: number;
   /** Names this turn of this conversation: a deterministic provider answers the same to the same seed. */
   seed: string;
+  /** Where the answer is no turn: what it is to be like. */
+  form?: AnswerForm | undefined;
 }
 
 /** Why the model stopped by itself; a refusal, or a stop for safety, is a failure instead. */

@@ -1,42 +1,86 @@
+import { aliasesFor, anonymised } from '../asking/anonymous.ts';
 import type { ContextMessage, ConversationLog } from '../log/log.ts';
 import type { ConversationState } from '../log/state.ts';
 import { withNudge } from '../policies/nudge.ts';
 import { promptFor, withRejections } from './prompt.ts';
 import type { GenerateRequest } from './provider.ts';
-import type { Turn } from './turn.ts';
 
-/** What a model is asked for a turn. */
-export async function requestOf(
+/** What an agent's model is asked for a turn. */
+export async function turnRequest(
   log: Pick<ConversationLog, 'getContext'>,
-  { conversationId, session, number, speaker, agent, contextMessages }: Turn,
-  model: string,
+  conversationId: string,
+  state: ConversationState,
+  turn: { number: number; speaker: number; model: string; contextMessages: number },
 ): Promise<GenerateRequest> {
-  const { state } = session;
+  const { settings } = state;
+  const { number, speaker, model, contextMessages } = turn;
+  const agent = settings.agents[speaker];
+  if (!agent) throw new Error(`agent ${speaker} of ${settings.agents.length} is to speak`);
   const recent = await recentFor(log, conversationId, state, agent.name, contextMessages);
   const { temperature, maxOutputTokens } = agent;
-  const seed = `${conversationId}.${number}`;
-  const prompt = promptFor(state.settings, speaker, withNudge(recent, state.nudge));
+  const shown = withNudge(withoutRound(recent, state), state.nudge);
+  const prompt = promptFor(
+    settings,
+    speaker,
+    isAnonymous(state) ? hidden(shown, agent.name, state) : shown,
+    number,
+  );
   const rejected = withRejections(prompt, state.rejections);
-  return { ...rejected, model, temperature, maxOutputTokens, seed };
+  return { ...rejected, model, temperature, maxOutputTokens, seed: seedOf(settings, conversationId, number) };
+}
+
+/** Where the conversation has a seed of its own, what is said follows from that. */
+export function seedOf(
+  { turnPolicy }: ConversationState['settings'],
+  conversationId: string,
+  number: number,
+): string {
+  const seed = turnPolicy && 'seed' in turnPolicy ? turnPolicy.seed : undefined;
+  return `${seed ?? conversationId}.${number}`;
+}
+
+function isAnonymous({ settings }: ConversationState): boolean {
+  return settings.turnPolicy?.type === 'panel' && settings.turnPolicy.anonymous === true;
+}
+
+/** What the members of a panel have said in the round under way, they don't see of each other (9.1). */
+function withoutRound(
+  recent: readonly ContextMessage[],
+  { settings, roundStart }: ConversationState,
+): readonly ContextMessage[] {
+  if (settings.turnPolicy?.type !== 'panel') return recent;
+  const names = new Set(settings.agents.map(({ name }) => name));
+  return recent.filter(({ seq, sender }) => seq <= roundStart || !names.has(sender));
+}
+
+/** The others' messages under other names, also where a text has their names. */
+function hidden(
+  recent: readonly ContextMessage[],
+  self: string,
+  { settings }: ConversationState,
+): readonly ContextMessage[] {
+  const aliases = aliasesFor(settings.agents.map(({ name }) => name));
+  return recent.map((message) => ({
+    ...message,
+    sender: message.sender === self ? self : (aliases.of.get(message.sender) ?? message.sender),
+    content: anonymised(message.content, aliases),
+  }));
 }
 
 /** More than a prompt's messages are read where some of them may not be shown, but not without bound. */
 const MOST_HIDDEN = 400;
 
-/** The last messages that an agent may see (5.1). */
-async function recentFor(
+/** The last messages that an agent may see (5.1); undefined: somebody who takes no part, and sees what all may see. */
+export async function recentFor(
   log: Pick<ConversationLog, 'getContext'>,
   conversationId: string,
   { hidden, retracted }: ConversationState,
-  agent: string,
+  agent: string | undefined,
   limit: number,
 ): Promise<readonly ContextMessage[]> {
   const recent = await log.getContext(conversationId, limit + Math.min(hidden, MOST_HIDDEN));
   if (hidden === 0) return recent;
-  return recent
-    .filter(
-      ({ seq, sender, visibleTo }) =>
-        !retracted.includes(seq) && (!visibleTo || sender === agent || visibleTo.includes(agent)),
-    )
-    .slice(-limit);
+  const mayRead = ({ sender, visibleTo }: ContextMessage): boolean =>
+    !visibleTo || (agent !== undefined && (sender === agent || visibleTo.includes(agent)));
+  return recent.filter((message) => !retracted.includes(message.seq) && mayRead(message)).slice(-limit);
 }

@@ -47,38 +47,49 @@ export class Drain implements Leaver {
 /** A run as that which stops it knows it: whether there is something that would be paid for in vain. */
 export class Run implements Leaver {
   readonly #controller = new AbortController();
-  /** Of the attempt that is being made or waited for. */
-  #attempt: AbortController | undefined;
+  /** Of the attempts that are being made or waited for: one, or those of a round. */
+  readonly #attempts = new Set<AbortController>();
   #isLeaving = false;
-  #isPaying = false;
+  #callsPaid = 0;
+  #interruptions = 0;
 
   /** Of the run as a whole: aborted when nothing more is to be done. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
 
-  /** The signal of the next attempt, which reaches the socket of the model's call: aborted with the run's, or alone. */
-  attempt(): AbortSignal {
-    this.#attempt = new AbortController();
-    if (this.signal.aborted) this.#attempt.abort(this.signal.reason);
-    return this.#attempt.signal;
+  /** How often attempts were made void so far: what was said before the last time is void, too. */
+  get interruptions(): number {
+    return this.#interruptions;
+  }
+
+  /**
+   * The signal of the next attempt, which reaches the socket of the model's call: aborted with the run's, or alone.
+   * `over` is to be called when it has come to something.
+   */
+  attempt(): { signal: AbortSignal; over: () => void } {
+    const controller = new AbortController();
+    if (this.signal.aborted) controller.abort(this.signal.reason);
+    this.#attempts.add(controller);
+    return { signal: controller.signal, over: () => void this.#attempts.delete(controller) };
   }
 
   stop(why: Stop): void {
     const reason = new Stopped(why);
     this.#controller.abort(reason);
-    this.#attempt?.abort(reason);
+    for (const attempt of this.#attempts) attempt.abort(reason);
   }
 
-  /** The attempt under way is void; the run goes on. */
+  /** The attempts under way are void; the run goes on. */
   interrupt(): void {
-    this.#attempt?.abort(new Stopped('interrupted'));
+    this.#interruptions++;
+    for (const attempt of this.#attempts) attempt.abort(new Stopped('interrupted'));
   }
 
   /** Stops it at once where nothing has been paid for, and otherwise when that is settled. */
   leave(): void {
     this.#isLeaving = true;
-    if (!this.#isPaying) this.stop('drained');
+    if (this.#callsPaid === 0) this.stop('drained');
   }
 
   abort(): void {
@@ -92,12 +103,18 @@ export class Run implements Leaver {
    */
   paying(): void {
     this.signal.throwIfAborted();
-    this.#isPaying = true;
+    this.#callsPaid++;
   }
 
-  /** What was paid for stands in the log, or came to nothing. */
+  /** What one call was paid for stands in the log, or came to nothing. */
   settled(): void {
-    this.#isPaying = false;
+    this.#callsPaid = Math.max(0, this.#callsPaid - 1);
+    if (this.#isLeaving && this.#callsPaid === 0) this.stop('drained');
+  }
+
+  /** Whatever was paid for is settled. */
+  allSettled(): void {
+    this.#callsPaid = 0;
     if (this.#isLeaving) this.stop('drained');
   }
 }

@@ -14,6 +14,12 @@ interface SessionParts {
   sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
 }
 
+/** Tokens and US dollars. */
+interface Most {
+  tokens: number;
+  costUsd: number;
+}
+
 /**
  * A run's view of its conversation's log: the state as it was read last, and the one way to write. What others
  * wrote meanwhile is read on, and what is to be written is put behind it.
@@ -22,6 +28,9 @@ export class Session {
   readonly conversationId: string;
   readonly #parts: SessionParts;
   #state: ConversationState;
+  #last: Promise<unknown> = Promise.resolve();
+  /** What calls under way may take at most, by their attempts. */
+  readonly #reserved = new Map<string, Most>();
 
   constructor(parts: SessionParts, conversationId: string, state: ConversationState) {
     this.#parts = parts;
@@ -33,6 +42,30 @@ export class Session {
     return this.#state;
   }
 
+  /** Sets aside what a call may take at most, until what it took stands in the log or `release` is called. */
+  reserve(attempt: string, most: Most): void {
+    this.#reserved.set(attempt, most);
+  }
+
+  release(attempt: string): void {
+    this.#reserved.delete(attempt);
+  }
+
+  /** Nothing is under way. */
+  releaseAll(): void {
+    this.#reserved.clear();
+  }
+
+  /** What is set aside for the calls under way. */
+  get reserved(): Most {
+    let [tokens, costUsd] = [0, 0];
+    for (const most of this.#reserved.values()) {
+      tokens += most.tokens;
+      costUsd += most.costUsd;
+    }
+    return { tokens, costUsd };
+  }
+
   /**
    * Appends, again while the storage is too busy, so that an answer that was paid for isn't lost; if the first try
    * did go through, the second finds it there.
@@ -42,7 +75,14 @@ export class Session {
    * @returns what was appended: none where it ended, or `next` gave none
    * @throws StorageRefusal where the log will never take it; the signal's reason
    */
-  async append<Event extends ConversationEvent>(
+  append<Event extends ConversationEvent>(
+    next: (state: ConversationState) => readonly Event[],
+    signal: AbortSignal,
+  ): Promise<readonly Event[]> {
+    return this.#inTurn(() => this.#append(next, signal));
+  }
+
+  async #append<Event extends ConversationEvent>(
     next: (state: ConversationState) => readonly Event[],
     signal: AbortSignal,
   ): Promise<readonly Event[]> {
@@ -56,10 +96,11 @@ export class Session {
         const outcome = await log.append(this.conversationId, before.lastSeq, events, after);
         if (outcome === 'appended') {
           this.#state = after;
+          for (const event of events) this.#reserved.delete(attemptOf(event) ?? '');
           return events;
         }
         // All of it anew: where the storage lost its last moments, the log is another than what was known of it.
-        if (!(await this.readAgain())) return [];
+        if (!(await this.#readAgain())) return [];
       } catch (error) {
         if (!(error instanceof AppError)) throw refusalOf(error);
         if (!error.retryable || signal.aborted) throw error;
@@ -73,7 +114,18 @@ export class Session {
    * Reads what others wrote. False where nothing can be put behind what was known: it ended, it is gone, or the log
    * is of another history.
    */
-  async readAgain(): Promise<boolean> {
+  readAgain(): Promise<boolean> {
+    return this.#inTurn(() => this.#readAgain());
+  }
+
+  /** One after the other, in the order of asking: the members of a panel write at the same time. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => {});
+    return done;
+  }
+
+  async #readAgain(): Promise<boolean> {
     const known = this.#state;
     const read = await readState(this.#parts.log, this.conversationId, known.lastSeq);
     if (!read) {
@@ -83,6 +135,13 @@ export class Session {
     this.#state = read.state;
     return read.mark === known.lastMark && read.state.status !== 'terminated';
   }
+}
+
+/** The attempt that an event comes from. */
+function attemptOf(event: ConversationEvent): string | undefined {
+  if (event.type === 'message' || event.type === 'turn.proposed') return event.message.metadata.attempt;
+  if ('metadata' in event) return event.metadata?.attempt;
+  return event.type === 'attempt.spent' ? event.attempt : undefined;
 }
 
 function refusalOf(error: unknown): unknown {

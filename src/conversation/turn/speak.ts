@@ -10,6 +10,7 @@ import {
 } from '../policies/budget.ts';
 import { deadline } from '../policies/termination.ts';
 import type { AttemptUnderWay } from '../stream/frames.ts';
+import type { LiveStage } from '../stream/live.ts';
 import type { Tracer } from '../tracer.ts';
 import {
   type Answer,
@@ -25,13 +26,12 @@ import { type FallbackCandidate, nextFallbackCandidate } from './fallbacks.ts';
 import { type AttemptCall, CircuitOpenError } from './lane.ts';
 import type { BindModel, ModelBinding } from './model-binding.ts';
 import { type GenerateRequest, ProviderError } from './provider.ts';
-import { requestOf } from './request.ts';
 import type { Run } from './run.ts';
-import type { Session } from './session.ts';
 import { reasonOf } from './stop.ts';
-import { ending, isDue, learn, type Turn, turnOf, waitsWhenOpen } from './turn.ts';
+import { ending, learn, type Turn, waitsWhenOpen } from './turn.ts';
 
-export interface SpeakParts extends AttemptParts {
+export interface SpeakParts extends Omit<AttemptParts, 'live'> {
+  live: LiveStage;
   log: ConversationLog;
   bindModel: BindModel;
   /** What all conversations together may spend in a day; undefined where there is no limit. */
@@ -48,20 +48,14 @@ export interface SpeakParts extends AttemptParts {
 }
 
 /**
- * Has the agent whose turn it is speak: one attempt after another, by its own model or by a fallback, until
- * one succeeds or nobody is left who could.
+ * Has a model speak: one attempt after another, by the agent's own model or by a fallback, until one succeeds or
+ * nobody is left who could.
  *
  * @returns the answer, the ending that the last failure means, or undefined where the run was stopped or the turn
  * was made void
  */
-export function speak(
-  parts: SpeakParts,
-  session: Session,
-  speaker: number,
-  run: Run,
-): Promise<Answer | Ending | undefined> {
-  const turn = turnOf(session, speaker);
-  const traced = { conversationId: session.conversationId, turn: turn.number, agent: turn.agent };
+export function speak(parts: SpeakParts, turn: Turn, run: Run): Promise<Answer | Ending | undefined> {
+  const traced = { conversationId: turn.conversationId, turn: turn.number, agent: turn.agent };
   return parts.tracer.turn(traced, () => tryUntilSpoken(parts, turn, run));
 }
 
@@ -78,7 +72,7 @@ async function tryUntilSpoken(parts: SpeakParts, turn: Turn, run: Run): Promise<
     if (outcome.kind === 'interrupted') {
       await account(parts, turn, outcome.spent, run);
       run.settled();
-      if (!(await session.readAgain()) || !isDue(turn)) return undefined;
+      if (!(await session.readAgain()) || !turn.isDue()) return undefined;
       continue;
     }
     if (outcome.kind === 'answered') {
@@ -92,7 +86,7 @@ async function tryUntilSpoken(parts: SpeakParts, turn: Turn, run: Run): Promise<
     const retryInMs = next ? Math.max(0, Math.round(next.notBefore - now)) : null;
     if (outcome.kind === 'failed') {
       const { error, attempt, latencyMs } = outcome;
-      parts.live.failed(conversationId, attempt, { error: `${error.code}: ${error.message}`, retryInMs });
+      turn.stage.failed(conversationId, attempt, { error: `${error.code}: ${error.message}`, retryInMs });
       parts.observe({ type: 'attempt.failed', conversationId, attempt, error, latencyMs, retryInMs });
       await account(parts, turn, outcome.spent, run);
     }
@@ -126,25 +120,39 @@ async function pause({ sleep }: SpeakParts, milliseconds: number, signal: AbortS
   return !signal.aborted;
 }
 
-/** One attempt, when it is affordable and its lane lets it through. Whatever it throws, those who watch are not left with its text. */
 async function tryOnce(
   parts: SpeakParts,
   turn: Turn,
   candidate: FallbackCandidate,
   run: Run,
 ): Promise<Outcome> {
-  const signal = run.attempt();
-  const { live, observe, elapsed, tracer, dailyBudget } = parts;
-  const { conversationId, session, agent } = turn;
+  const { signal, over } = run.attempt();
+  try {
+    return await attempt(parts, turn, candidate, run, signal);
+  } finally {
+    over();
+  }
+}
+
+/** One attempt, when it is affordable and its lane lets it through. Whatever it throws, those who watch are not left with its text. */
+async function attempt(
+  parts: SpeakParts,
+  turn: Turn,
+  candidate: FallbackCandidate,
+  run: Run,
+  signal: AbortSignal,
+): Promise<Outcome> {
+  const { observe, elapsed, tracer, dailyBudget } = parts;
+  const { conversationId, session, agent, stage } = turn;
   const { provider, model } = candidate.model;
   const binding = parts.bindModel(provider, model);
   if (!binding) {
     return { kind: 'impossible', ending: ending('configuration_error', `${provider} is not configured`) };
   }
-  const request = await requestOf(parts.log, turn, model);
+  const request = await turn.requestFor(model, turn.contextMessages);
   if (signal.aborted) return stopped(signal, undefined);
   const { state } = session;
-  const spared = overBudget(state, request, binding.price);
+  const spared = overBudget(state, request, binding.price, session.reserved);
   if (spared) return { kind: 'impossible', ending: spared };
 
   const attempt: AttemptUnderWay = {
@@ -157,6 +165,10 @@ async function tryOnce(
     afterMark: state.lastMark,
     text: '',
   };
+  session.reserve(attempt.id, {
+    tokens: estimateInput(request) + request.maxOutputTokens,
+    costUsd: binding.price ? mostCost(binding.price, request) : 0,
+  });
   const progress = newProgress();
   const isHeldBack = (state.settings.approval ?? 'none') !== 'none';
   const spentBy = (error: string): Spent => {
@@ -169,10 +181,13 @@ async function tryOnce(
   const make = (call: AttemptCall): Promise<Answer> => {
     run.paying();
     startedAt = elapsed();
-    live.started(conversationId, attempt);
+    stage.started(conversationId, attempt);
     observe({ type: 'attempt.started', conversationId, attempt, waitedMs: startedAt - askedAt });
     return tracer.call({ conversationId, attempt, request }, () =>
-      makeAttempt(parts, conversationId, attempt, binding, request, call, { progress, isHeldBack }),
+      makeAttempt({ ...parts, live: stage }, conversationId, attempt, binding, request, call, {
+        progress,
+        isHeldBack,
+      }),
     );
   };
   try {
@@ -191,10 +206,11 @@ async function tryOnce(
     observe({ type: 'attempt.succeeded', conversationId, attempt, answer });
     return { kind: 'answered', answer };
   } catch (error) {
+    session.release(attempt.id);
     if (signal.aborted) {
       const why = reasonOf(signal);
       if (startedAt === undefined) return stopped(signal, undefined);
-      live.failed(conversationId, attempt, { error: why, retryInMs: why === 'interrupted' ? 0 : null });
+      stage.failed(conversationId, attempt, { error: why, retryInMs: why === 'interrupted' ? 0 : null });
       observe({ type: 'attempt.abandoned', conversationId, attempt, why, latencyMs: elapsed() - startedAt });
       return stopped(signal, spentBy(why));
     }
@@ -204,7 +220,7 @@ async function tryOnce(
       const latencyMs = elapsed() - (startedAt ?? elapsed());
       return { kind: 'failed', error, attempt, latencyMs, spent: spentBy(error.code) };
     }
-    live.failed(conversationId, attempt, { error: 'internal', retryInMs: null });
+    stage.failed(conversationId, attempt, { error: 'internal', retryInMs: null });
     throw error;
   }
 }

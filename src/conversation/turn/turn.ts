@@ -1,42 +1,43 @@
 import type { Ending } from '../log/events.ts';
 import type { AgentSettings, ConversationSettings } from '../log/settings.ts';
+import type { LiveStage } from '../stream/live.ts';
 import type { Outcome } from './attempt.ts';
-import { decide } from './decide.ts';
 import { type FallbackCandidate, fallbackCandidatesOf } from './fallbacks.ts';
-import type { ProviderError } from './provider.ts';
+import type { GenerateRequest, ProviderError } from './provider.ts';
 import type { Session } from './session.ts';
 
-/** A turn while it is being tried. */
+/** Whom those who watch are told by what an attempt says. */
+export type Stage = Pick<LiveStage, 'started' | 'said' | 'failed'>;
+
+/** A turn, or a question that is none, while it is being tried. */
 export interface Turn {
   readonly conversationId: string;
   readonly session: Session;
-  /** Its number. */
+  /** Its number; of a question, the next turn's. */
   readonly number: number;
-  readonly speaker: number;
   readonly agent: AgentSettings;
+  readonly stage: Stage;
+  /** What is asked, from the log as it is then, with so many messages of it. */
+  readonly requestFor: (model: string, contextMessages: number) => Promise<GenerateRequest>;
+  /** Whether it is still to be tried, as the log is then. */
+  readonly isDue: () => boolean;
   readonly onCircuitOpen: NonNullable<ConversationSettings['onCircuitOpen']>;
   readonly candidates: readonly FallbackCandidate[];
   attempts: number;
   contextMessages: number;
 }
 
-/** Whether a turn is still to be spoken, in the order in which it was begun. */
-export function isDue({ session, number, speaker }: Turn): boolean {
-  const command = decide(session.state);
-  return command.kind === 'speak' && command.speaker === speaker && session.state.turns + 1 === number;
-}
-
-export function turnOf(session: Session, speaker: number): Turn {
+export function newTurn(
+  session: Session,
+  given: Pick<Turn, 'number' | 'agent' | 'stage' | 'requestFor' | 'isDue'>,
+): Turn {
   const { conversationId, state } = session;
-  const { agents, contextMessages, onCircuitOpen } = state.settings;
-  const agent = agents[speaker];
-  if (!agent) throw new Error(`the turn policy chose agent ${speaker} of ${agents.length}`);
+  const { contextMessages, onCircuitOpen } = state.settings;
+  const { agent } = given;
   return {
+    ...given,
     conversationId,
     session,
-    number: state.turns + 1,
-    speaker,
-    agent,
     onCircuitOpen: onCircuitOpen ?? (agent.fallbacks?.length ? 'fallback' : 'wait'),
     candidates: fallbackCandidatesOf(agent),
     attempts: 0,

@@ -50,7 +50,11 @@ export function registerConversations(server: FastifyInstance, parts: ServerPart
     },
     async (request, reply) => {
       const idempotency = idempotencyOf(request);
-      const wanted = { tenant: DEFAULT_TENANT, settings: settingsFor(request.body, parts), idempotency };
+      const wanted = {
+        tenant: DEFAULT_TENANT,
+        settings: await settingsFor(request.body, DEFAULT_TENANT, parts),
+        idempotency,
+      };
       const { record, replayed } = await createConversation(parts, wanted, newConversation);
       if (!replayed) request.log.info({ conversation_id: record.id }, 'conversation.created');
       if (replayed) reply.header('idempotency-replayed', 'true');

@@ -212,7 +212,7 @@ export function registerHands(server: FastifyInstance, parts: ServerParts): void
       const idempotency = idempotencyOf(request, `${id}/fork`);
       const copied = await readCopies(parts.log, id, retracted, atSeq);
       const turns = turnsOf(copied.messages, original);
-      const settings = settingsFor(requestLike(original, given, turns), parts);
+      const settings = await settingsFor(requestLike(original, given, turns), tenant, parts);
       assertTurnsLeft(settings.maxTurns, turns);
       const wanted = { tenant, settings, idempotency };
       const { record, replayed } = await createConversation(parts, wanted, (beginning) =>

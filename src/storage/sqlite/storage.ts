@@ -31,9 +31,11 @@ import { FIND_BY_ID, FIND_OF_TENANT, type ListedRow, listingQuery } from './list
 import { lockDirectory } from './lock.ts';
 import { READ_ON, readLog } from './log.ts';
 import { toMessage, toRecord } from './records.ts';
+import { SqliteScenarios } from './scenarios.ts';
 import { createWriter, type WriteOperation, type WriteResult } from './writer.ts';
 
 export interface SqliteStorage extends ConversationLog, ConversationCatalog {
+  readonly scenarios: SqliteScenarios;
   close(): void;
   /** US dollars that calls of a day (UTC, `2026-01-31`) have cost, as far as that was noted. */
   spentOn(day: string): number;
@@ -68,6 +70,7 @@ export function openSqliteStorage(
 class Storage implements SqliteStorage {
   /** Reads, too: a connection of their own would find its pages out of date after every commit. */
   readonly #database: Database.Database;
+  readonly scenarios: SqliteScenarios;
   readonly #lock: { release: () => void };
   readonly #onAppend: (milliseconds: number) => void;
   readonly #commits: GroupCommit;
@@ -84,6 +87,7 @@ class Storage implements SqliteStorage {
     onAppend: (milliseconds: number) => void,
   ) {
     this.#database = database;
+    this.scenarios = new SqliteScenarios(database);
     this.#lock = lock;
     this.#onAppend = onAppend;
     this.#beginnings = new Beginnings(database);

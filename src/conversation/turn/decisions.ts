@@ -1,0 +1,259 @@
+import { aliasesFor, anonymised } from '../asking/anonymous.ts';
+import { AGREES, ballotQuestion, type Choice, readBallot, takesSeveral } from '../asking/ballot.ts';
+import { choiceQuestion, readChoice } from '../asking/choice.ts';
+import { transcriptOf } from '../asking/question.ts';
+import { type Judgement, readVerdict, scaleOf, verdictQuestion } from '../asking/verdict.ts';
+import type { BallotEvent, ConversationEvent, Ending, MessageMetadata } from '../log/events.ts';
+import type { Decision } from '../log/settings.ts';
+import { apply, type ConversationState } from '../log/state.ts';
+import { inTurn, roundRobin } from '../policies/turn/speakers.ts';
+import { verdictOf } from '../policies/verdicts.ts';
+import { countVotes } from '../policies/votes.ts';
+import { ask, charge, type Reply } from './ask.ts';
+import { endEvent } from './consequences.ts';
+import { decide, votersOf } from './decide.ts';
+import { recentFor } from './request.ts';
+import type { Run } from './run.ts';
+import type { Session } from './session.ts';
+import type { SpeakParts } from './speak.ts';
+
+/** Messages that those see who are asked about a talk. */
+const MOST_SHOWN = 200;
+
+type Vote = Extract<Decision, { type: 'vote' | 'consensus' }>;
+
+/** Has the moderator say who speaks next, or that it is over (9.1). Gives the ending where that is what comes of it. */
+export async function choose(parts: SpeakParts, session: Session, run: Run): Promise<Ending | undefined> {
+  const { conversationId, state } = session;
+  const { turnPolicy, agents, topic } = state.settings;
+  if (turnPolicy?.type !== 'moderator') return undefined;
+  const { moderator, tries = 3 } = turnPolicy;
+  const namesOf = (now: ConversationState): string[] =>
+    inTurn({ settings: now.settings, named: now.named }).flatMap((index) => agents[index]?.name ?? []);
+  const reply = await ask(parts, session, run, {
+    agent: moderator,
+    question: async (now) => {
+      const messages = await recentFor(parts.log, conversationId, now, undefined, MOST_SHOWN);
+      return choiceQuestion(topic, namesOf(now), messages, moderator.instructions);
+    },
+    read: (text) => readChoice(text, namesOf(session.state)),
+    isDue: (now) => decide(conversationId, now).kind === 'choose',
+    tries,
+    purpose: 'choice',
+  });
+  if (reply.kind === 'stopped') return undefined;
+  if (reply.kind === 'failed') return reply.ending;
+  if (reply.kind === 'read' && 'over' in reply.said) {
+    await charge(parts, session, run, session.state.turns + 1, moderator, reply.metadata, 'over');
+    return { reason: 'completed', by: 'system' };
+  }
+  await session.append<ConversationEvent>((now) => {
+    if (decide(conversationId, now).kind !== 'choose') return [];
+    const event = { seq: now.lastSeq + 1, at: parts.now().toISOString(), turn: now.turns + 1 };
+    if (reply.kind === 'read' && 'agent' in reply.said) {
+      const { agent } = reply.said;
+      return [{ ...event, type: 'speaker.chosen', agent, by: 'moderator', metadata: reply.metadata }];
+    }
+    const agent = agents[roundRobin({ ...now, id: conversationId })]?.name ?? '';
+    const detail = `${moderator.name} named nobody who can speak`;
+    return [{ ...event, type: 'speaker.chosen', agent, by: 'fallback', detail }];
+  }, run.signal);
+  return undefined;
+}
+
+/** Has everybody vote who has not, all at the same time; the last ballot closes the vote (9.4). */
+export async function vote(
+  parts: SpeakParts,
+  session: Session,
+  voters: readonly number[],
+  run: Run,
+): Promise<Ending | undefined> {
+  const { decision } = session.state.settings;
+  if (decision?.type !== 'vote' && decision?.type !== 'consensus') return undefined;
+  if (voters.length === 0) {
+    await session.append((now) => closing(parts, now, decision), run.signal);
+    return undefined;
+  }
+  const endings = await Promise.all(voters.map((voter) => cast(parts, session, decision, voter, run)));
+  return endings.find((ending) => ending !== undefined);
+}
+
+/** Asks for one ballot. What it costs more than there is ends the vote. */
+async function cast(
+  parts: SpeakParts,
+  session: Session,
+  decision: Vote,
+  voter: number,
+  run: Run,
+): Promise<Ending | undefined> {
+  const { conversationId } = session;
+  const { agents, topic } = session.state.settings;
+  const agent = agents[voter];
+  if (!agent) return undefined;
+  const isHidden = decision.type === 'vote' && decision.anonymous !== false;
+  const aliases = aliasesFor(isHidden ? agents.map(({ name }) => name) : []);
+  const options = optionsFor(decision, agents, agent.name);
+  const shown = options.map((option) => aliases.of.get(option) ?? option);
+  const meant = (option: string): string => aliases.behind.get(option) ?? option;
+  const isDue = (now: ConversationState): boolean => {
+    const command = decide(conversationId, now);
+    return command.kind === 'vote' && command.voters.includes(voter);
+  };
+  const reply: Reply<Choice> = await ask(parts, session, run, {
+    agent,
+    question: async (now) => {
+      const messages = await recentFor(parts.log, conversationId, now, agent.name, MOST_SHOWN);
+      const transcript = transcriptOf(messages, (text) => anonymised(text, aliases));
+      return ballotQuestion(decision, agent, topic, shown, transcript);
+    },
+    read: (text) => readBallot(text, shown, takesSeveral(decision)),
+    isDue,
+    tries: 2,
+    purpose: 'ballot',
+  });
+  if (reply.kind === 'stopped') return undefined;
+  if (reply.kind === 'failed' && SPENT.has(reply.ending.reason)) return reply.ending;
+  const read = reply.kind === 'read' ? reply : undefined;
+  await session.append<ConversationEvent>((now) => {
+    if (!isDue(now)) return [];
+    const ballot: BallotEvent = {
+      seq: now.lastSeq + 1,
+      type: 'ballot.cast',
+      at: parts.now().toISOString(),
+      agent: agent.name,
+      choice: read
+        ? Array.isArray(read.said.choice)
+          ? read.said.choice.map(meant)
+          : meant(read.said.choice)
+        : null,
+      ...(read && read.said.why !== null ? { why: named(read.said.why, aliases.behind) } : {}),
+      metadata: read?.metadata ?? {},
+    };
+    const after = apply(now, ballot);
+    const isLast = after.ballots.length >= votersOf(agents).length;
+    return isLast ? [ballot, ...closing(parts, after, decision)] : [ballot];
+  }, run.signal);
+  return undefined;
+}
+
+const SPENT: ReadonlySet<Ending['reason']> = new Set(['token_budget', 'cost_budget']);
+
+/** The count, and the end that a consensus is. */
+function closing(parts: SpeakParts, state: ConversationState, decision: Vote): ConversationEvent[] {
+  const at = parts.now();
+  const method = decision.type === 'consensus' ? 'consensus' : decision.method;
+  const options = optionsFor(decision, state.settings.agents, undefined);
+  const closed: ConversationEvent = {
+    seq: state.lastSeq + 1,
+    type: 'vote.closed',
+    at: at.toISOString(),
+    ...countVotes(
+      method,
+      options,
+      state.ballots,
+      decision.type === 'consensus' ? { share: decision.share } : { quorum: decision.quorum },
+    ),
+  };
+  if (closed.winner === null || decision.type !== 'consensus') return [closed];
+  const { agree = 0 } = closed.tally;
+  const detail = `${agree} of ${state.ballots.length} agree`;
+  return [closed, endEvent(apply(state, closed), at, { reason: 'consensus', detail, by: 'system' })];
+}
+
+/** What can be voted for: by one voter, or by all. */
+function optionsFor(
+  decision: Vote,
+  agents: readonly { name: string }[],
+  voter: string | undefined,
+): readonly string[] {
+  if (decision.type === 'consensus') return AGREES;
+  return decision.options ?? agents.map(({ name }) => name).filter((name) => name !== voter);
+}
+
+/** Has the judge score everybody, reading the talk in one order and in the other (9.5). */
+export async function judge(parts: SpeakParts, session: Session, run: Run): Promise<Ending | undefined> {
+  const { conversationId, state } = session;
+  const { decision, agents, topic } = state.settings;
+  if (decision?.type !== 'judge') return undefined;
+  const names = agents.map(({ name }) => name);
+  const orders = decision.bothOrders === false ? [names] : [names, [...names].reverse()];
+  const criteria = decision.rubric.map(({ name }) => name);
+  const isDue = (now: ConversationState): boolean => decide(conversationId, now).kind === 'judge';
+  const readings: Judgement[] = [];
+  const calls: MessageMetadata[] = [];
+  for (const [place, order] of orders.entries()) {
+    const aliases = aliasesFor(order);
+    const shown = [...aliases.behind.keys()];
+    const reply = await ask(parts, session, run, {
+      agent: decision.judge,
+      question: async (now) => {
+        const messages = await recentFor(parts.log, conversationId, now, undefined, MOST_SHOWN);
+        const transcript = transcriptOf(messages, (text) => anonymised(text, aliases));
+        return verdictQuestion(decision, topic, shown, transcript);
+      },
+      read: (text) => readVerdict(text, shown, criteria, scaleOf(decision)),
+      isDue,
+      tries: 2,
+      purpose: `verdict.${place}`,
+    });
+    if (reply.kind === 'stopped') return undefined;
+    if (reply.kind === 'failed' && SPENT.has(reply.ending.reason)) return reply.ending;
+    if (reply.kind !== 'read') break;
+    const { scores, summary } = reply.said;
+    readings.push({
+      summary: summary === null ? null : named(summary, aliases.behind),
+      scores: scores.map((score) => ({
+        ...score,
+        agent: aliases.behind.get(score.agent) ?? score.agent,
+        why: score.why === null ? null : named(score.why, aliases.behind),
+      })),
+    });
+    calls.push(reply.metadata);
+  }
+  const isWhole = readings.length === orders.length;
+  const scores = readings.map((reading) => reading.scores);
+  const verdict = isWhole
+    ? verdictOf(names, decision.rubric, scores)
+    : { scores: [], totals: {}, winner: null };
+  await session.append<ConversationEvent>(
+    (now) =>
+      isDue(now)
+        ? [
+            {
+              seq: now.lastSeq + 1,
+              type: 'verdict.given',
+              at: parts.now().toISOString(),
+              ...verdict,
+              summary: (isWhole && readings[0]?.summary) || null,
+              metadata: together(calls),
+            },
+          ]
+        : [],
+    run.signal,
+  );
+  return undefined;
+}
+
+/** The names in the place of the aliases. */
+function named(text: string, behind: ReadonlyMap<string, string>): string {
+  return text.replace(/Participant \d+/g, (alias) => behind.get(alias) ?? alias);
+}
+
+/** What several calls took together, under the name of the last. */
+function together(calls: readonly MessageMetadata[]): MessageMetadata {
+  const last = calls.at(-1);
+  if (!last) return {};
+  const sum = (field: 'inputTokens' | 'outputTokens' | 'latencyMs' | 'attempts'): number =>
+    calls.reduce((total, call) => total + (call[field] ?? 0), 0);
+  const costs = calls.map(({ costUsd }) => costUsd);
+  const isPriced = costs.every((cost) => cost !== undefined);
+  const { costUsd: _cost, ...rest } = last;
+  return {
+    ...rest,
+    inputTokens: sum('inputTokens'),
+    outputTokens: sum('outputTokens'),
+    latencyMs: sum('latencyMs'),
+    attempts: sum('attempts'),
+    ...(isPriced ? { costUsd: costs.reduce((total, cost) => total + (cost ?? 0), 0) } : {}),
+  };
+}

@@ -1,0 +1,42 @@
+import type { Scenario } from '../../conversation/scenarios/built-in.ts';
+import type { ScenarioStore } from '../../conversation/scenarios/store.ts';
+import { answered } from './answers.ts';
+import type { RedisClient } from './connection.ts';
+
+/** The scenarios that tenants keep of their own: a hash for each tenant, by name. */
+export class RedisScenarios implements ScenarioStore {
+  readonly #client: RedisClient;
+  readonly #prefix: string;
+
+  constructor(client: RedisClient, prefix: string) {
+    this.#client = client;
+    this.#prefix = prefix;
+  }
+
+  async get(tenant: string, name: string): Promise<Scenario | undefined> {
+    const json = await answered(this.#client.hget(this.#key(tenant), name));
+    return json === null ? undefined : (JSON.parse(json) as Scenario);
+  }
+
+  async list(tenant: string): Promise<Scenario[]> {
+    const all = await answered(this.#client.hvals(this.#key(tenant)));
+    return all
+      .map((json) => JSON.parse(json) as Scenario)
+      .sort((one, other) => (one.name < other.name ? -1 : 1));
+  }
+
+  async put(tenant: string, scenario: Scenario): Promise<'created' | 'replaced'> {
+    const added = await answered(
+      this.#client.hset(this.#key(tenant), scenario.name, JSON.stringify(scenario)),
+    );
+    return added === 1 ? 'created' : 'replaced';
+  }
+
+  async delete(tenant: string, name: string): Promise<boolean> {
+    return (await answered(this.#client.hdel(this.#key(tenant), name))) === 1;
+  }
+
+  #key(tenant: string): string {
+    return `${this.#prefix}:scenarios:${tenant}`;
+  }
+}
