@@ -16,8 +16,8 @@ const INTRODUCTION = `# Metrics
 \`npm run metrics:doc\` from \`src/observability/metric-names.ts\`; a test compares the two.
 
 - Units are seconds, bytes and US dollars.
-- A call is one attempt at a turn. Turns, tokens and cost count what is in the log, so that the sums over the log are
-  the same; what a failed call or an answer that came too late cost isn't known or isn't in them.
+- A call is one attempt at a turn, or at a choice, a ballot or a verdict. Turns, tokens and cost count what is in the
+  log, so that the sums over the log are the same; a failed call is in them as far as the log has an \`attempt.spent\`.
 - \`provider\` and \`model\` are names that the server knows: the catalog's and the configured default models, those of
   the price table and of \`MODEL_SETTINGS\`, and the embedded ones. A dated version counts as the model that it is a
   version of, all other names as \`other\`. \`route\` is a route's template, or \`none\`. No label is an id or a text.

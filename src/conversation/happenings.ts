@@ -1,4 +1,12 @@
-import type { Ending, MessageEvent, NudgedEvent } from './log/events.ts';
+import type { CallMetadata } from '../protocol/message.ts';
+import {
+  type ConversationEvent,
+  callIn,
+  type Ending,
+  type MessageEvent,
+  type NudgedEvent,
+  type PausedEvent,
+} from './log/events.ts';
 import type { ModelChoice } from './log/settings.ts';
 import type { AttemptUnderWay } from './stream/frames.ts';
 import type { Answer } from './turn/attempt.ts';
@@ -38,6 +46,40 @@ export type Happening =
       to: ModelChoice;
       why: string;
     }
+  /** What a call took is in the log. */
+  | { type: 'call.charged'; conversationId: string; call: CallMetadata }
+  /** A model's turn is in the log. */
   | { type: 'turn.taken'; conversationId: string; event: MessageEvent }
+  | { type: 'conversation.paused'; conversationId: string; event: PausedEvent }
   | { type: 'conversation.nudged'; conversationId: string; event: NudgedEvent }
   | { type: 'conversation.ended'; conversationId: string; ending: Ending; turns: number };
+
+/** What has happened with events that somebody appended, `turns` behind them. */
+export function happeningsIn(
+  conversationId: string,
+  events: readonly ConversationEvent[],
+  turns: number,
+): Happening[] {
+  return events.flatMap((event): Happening[] => {
+    switch (event.type) {
+      case 'message':
+        return event.message.role === 'agent' ? [{ type: 'turn.taken', conversationId, event }] : [];
+      case 'conversation.nudged':
+        return [{ type: 'conversation.nudged', conversationId, event }];
+      case 'conversation.paused':
+        return [{ type: 'conversation.paused', conversationId, event }];
+      case 'conversation.terminated':
+        return [{ type: 'conversation.ended', conversationId, ending: event, turns }];
+      default:
+        return [];
+    }
+  });
+}
+
+/** The calls that events of a run are charged with. */
+export function chargesIn(conversationId: string, events: readonly ConversationEvent[]): Happening[] {
+  return events.flatMap((event): Happening[] => {
+    const call = callIn(event);
+    return call ? [{ type: 'call.charged', conversationId, call }] : [];
+  });
+}

@@ -52,6 +52,15 @@ export function createJournal(logger: Logger): (happening: Happening) => void {
           'turn.taken',
         );
       }
+      case 'call.charged': {
+        const { provider, model, inputTokens = 0, outputTokens = 0, costUsd: cost = null } = happening.call;
+        const tokens = inputTokens + outputTokens;
+        return log.debug({ conversation_id, provider, model, tokens, cost }, 'call.charged');
+      }
+      case 'conversation.paused': {
+        const { for: reason, agent } = happening.event;
+        return log.info({ conversation_id, for: reason, agent }, 'conversation.paused');
+      }
       case 'conversation.nudged':
         return log.info({ conversation_id, kind: happening.event.kind }, 'conversation.nudged');
       case 'conversation.ended': {

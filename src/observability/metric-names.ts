@@ -36,7 +36,7 @@ export const METRICS = {
     name: 'ai_tokens_total',
     type: 'counter',
     labels: ['provider', 'model', 'type'],
-    help: 'Tokens of the turns in the log, input or output.',
+    help: 'Tokens of the calls in the log, input or output.',
   },
   errors: {
     name: 'ai_errors_total',
@@ -68,7 +68,7 @@ export const METRICS = {
     name: 'ai_cost_usd_total',
     type: 'counter',
     labels: ['provider', 'model'],
-    help: 'US dollars that the turns in the log cost, as far as prices are known.',
+    help: 'US dollars that the calls in the log cost, as far as prices are known.',
   },
   dailyCost: {
     name: 'ai_daily_cost_usd',

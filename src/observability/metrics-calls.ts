@@ -82,6 +82,7 @@ export function callMeters(
       case 'conversation.started':
       case 'conversation.resumed':
         return begin(conversationId);
+      case 'conversation.paused':
       case 'conversation.ended':
         runs.delete(conversationId);
         return;
@@ -112,15 +113,19 @@ export function callMeters(
         if (retryInMs !== null) retries.inc({ ...of, error_type: error.code });
         return;
       }
+      case 'call.charged': {
+        const { provider = '', model = '', inputTokens = 0, outputTokens = 0, costUsd } = happening.call;
+        const { tally } = meters(provider, model);
+        tally.inputTokens += inputTokens;
+        tally.outputTokens += outputTokens;
+        if (costUsd !== undefined) tally.cost = (tally.cost ?? 0) + costUsd;
+        return;
+      }
       case 'turn.taken': {
         const { metadata } = happening.event.message;
-        const { provider = '', model = '', inputTokens = 0, outputTokens = 0 } = metadata;
-        const { latencyMs = 0, timeToFirstTokenMs, costUsd } = metadata;
+        const { provider = '', model = '', outputTokens = 0, latencyMs = 0, timeToFirstTokenMs } = metadata;
         const meter = meters(provider, model);
         meter.tally.turns++;
-        meter.tally.inputTokens += inputTokens;
-        meter.tally.outputTokens += outputTokens;
-        if (costUsd !== undefined) meter.tally.cost = (meter.tally.cost ?? 0) + costUsd;
         if (latencyMs > 0) meter.outputTokensPerSecond.observe((outputTokens * 1000) / latencyMs);
         const traceId = traceIdOf(conversationId);
         if (timeToFirstTokenMs !== undefined)

@@ -145,7 +145,9 @@ export function createMetrics(sources: MetricSources): Metrics {
         case 'attempt.succeeded':
         case 'attempt.failed':
         case 'attempt.abandoned':
+        case 'call.charged':
         case 'turn.taken':
+        case 'conversation.paused':
           return undefined;
       }
     },

@@ -92,16 +92,20 @@ export function openAiProvider(options: {
    * doesn't tell.
    */
   async function open(request: GenerateRequest, signal: AbortSignal) {
+    let wasRefused = false;
     for (;;) {
       const withTemperature =
         !fixedTemperature.has(request.model) && !dialect.fixedTemperature?.test(request.model);
-      const withSchema = request.form !== undefined && !schemaless.has(request.model);
+      const withSchema = request.form !== undefined && !wasRefused && !schemaless.has(request.model);
       try {
         const body = bodyOf(request, dialect, { withTemperature, withSchema });
-        return await client.chat.completions.create(body, { signal });
+        const answer = await client.chat.completions.create(body, { signal });
+        // Only now is it known that it was the schema, and not, say, the length of the prompt.
+        if (wasRefused) schemaless.add(request.model);
+        return answer;
       } catch (error) {
         if (withTemperature && refusesTemperature(error)) fixedTemperature.add(request.model);
-        else if (withSchema && refusesSchema(error)) schemaless.add(request.model);
+        else if (withSchema && mayRefuseSchema(error)) wasRefused = true;
         else throw error;
       }
     }
@@ -157,7 +161,7 @@ function refusesTemperature(error: unknown): boolean {
 }
 
 /** Servers name the parameter or not; a schema is the one thing in these calls that many of them don't know. */
-function refusesSchema(error: unknown): boolean {
+function mayRefuseSchema(error: unknown): boolean {
   return error instanceof APIError && (error.status === 400 || error.status === 422);
 }
 

@@ -140,10 +140,12 @@ function sumsOf(logs: readonly ConversationEvent[][]) {
   for (const event of logs.flat()) {
     if (event.type === 'conversation.terminated') ends.add({ reason: event.reason });
     if (event.type === 'conversation.nudged') nudges.add({ kind: event.kind });
-    if (event.type !== 'message' || event.message.turn === 0) continue;
-    const { provider = '', model: name = '', inputTokens, outputTokens, costUsd } = event.message.metadata;
+    const turn = event.type === 'message' && event.message.turn > 0 ? event.message.metadata : undefined;
+    const call = event.type === 'attempt.spent' ? event : turn;
+    if (!call) continue;
+    const { provider = '', model: name = '', inputTokens, outputTokens, costUsd } = call;
     const model = named.has(name) ? name : 'other';
-    turns.add({ provider, model });
+    if (turn) turns.add({ provider, model });
     tokens.add({ provider, model, type: 'input' }, inputTokens);
     tokens.add({ provider, model, type: 'output' }, outputTokens);
     cost.add({ provider, model }, costUsd ?? 0);

@@ -280,6 +280,8 @@ describe.each(BACKENDS)('$name', ({ start }) => {
     // Each call is charged once: the rejected one, too.
     const { usage } = await client.getConversation(id);
     expect(usage.outputTokens).toBe(3 * 5);
+    // What was let through is a turn where it was.
+    expect((await call(url, '/metrics')).text).toMatch(/^ai_turns_total\{provider="local".*\} 2$/m);
   });
 
   it('10.4: the third rejection of a turn asks the user', async () => {
@@ -392,6 +394,13 @@ describe.each(BACKENDS)('$name', ({ start }) => {
     expect(await say('Twice.')).toMatchObject({ status: 422 });
     expect(short(await log()).slice(2)).toEqual(['0 Human: Once.']);
     await client.terminate(id);
+    // A client that tries again learns what became of it, whatever came behind it.
+    expect(await say('Once.')).toMatchObject({
+      status: 201,
+      text: answers[0]?.text,
+      headers: { 'idempotency-replayed': 'true' },
+    });
+    expect(await say('Twice.')).toMatchObject({ status: 422 });
   });
 
   it('10.2: a name that is no person is refused', async () => {

@@ -105,6 +105,36 @@ describe('the shape of a request', () => {
     ]);
   });
 
+  it('learns that a model takes no schema, and only from an answer without one', async () => {
+    const form = {
+      kind: 'ballot' as const,
+      schema: { type: 'object' },
+      options: ['tea', 'milk'],
+      takesSeveral: false,
+      criteria: [],
+      scale: [1, 10] as const,
+    };
+    let isTooLong = true;
+    const refused = { message: 'no', type: 'invalid_request_error' };
+    await using both = await pair(named('local'), ({ body }) =>
+      isTooLong || 'response_format' in Object(body)
+        ? fault({ status: 400, headers: {}, body: { error: refused } })
+        : answer('tea'),
+    );
+    const asking = { form };
+    await expect(collect(both.provider, asking)).rejects.toMatchObject({ status: 400 });
+    isTooLong = false;
+    expect((await collect(both.provider, asking)).text).toBe('tea');
+    expect((await collect(both.provider, asking)).text).toBe('tea');
+    expect(both.vendor.requests.map(({ body }) => 'response_format' in Object(body))).toEqual([
+      true,
+      false,
+      true,
+      false,
+      false,
+    ]);
+  });
+
   it('sends no key when there is none', async () => {
     vi.stubEnv('OPENAI_API_KEY', 'stray-secret');
     await using vendor = await startVendor('openai', answer('Hello'));

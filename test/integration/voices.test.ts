@@ -34,7 +34,8 @@ async function scripted(say: (prompt: string) => string, request: object) {
   expect([made.status, made.text]).toEqual([201, expect.anything()]);
   const { id } = made.body as { id: string };
   const conversation = await ended(server.url, id);
-  return { prompts, conversation, log: await readLog(server.url, id) };
+  const { text: metrics } = await call(server.url, '/metrics');
+  return { prompts, conversation, log: await readLog(server.url, id), metrics };
 }
 
 /** Which question a prompt asks that is no turn. */
@@ -130,6 +131,88 @@ describe('9.1: panel', () => {
     }
   });
 
+  /** A panel whose members say what the test has them say; each member's call by its name. */
+  async function begun(names: readonly string[], rounds = 1) {
+    const vendor = await startSteppedVendor();
+    onTestFinished(() => vendor[Symbol.asyncDispose]());
+    const server = await startServer(vendor.environment);
+    const client = createClient({ baseUrl: server.url });
+    const agents = names.map(local);
+    const made = await client.createConversation({
+      topic: 'Tea?',
+      agents,
+      turnPolicy: { type: 'panel', rounds },
+    });
+    const watcher = await watchSocket(server.url, made.id);
+    const callsOf = async (count: number) => {
+      const calls = await Promise.all(Array.from({ length: count }, () => vendor.nextCall()));
+      return Object.fromEntries(calls.map((each) => [/You are (\w+),/.exec(each.prompt)?.[1] ?? '', each]));
+    };
+    const callsBy = async (status: string): Promise<number> => {
+      const { text } = await call(server.url, '/metrics');
+      const lines = text.matchAll(new RegExp(`^ai_api_calls_total\\{.*status="${status}"\\} (\\d+)$`, 'gm'));
+      return Array.from(lines, ([, count]) => Number(count)).reduce((sum, count) => sum + count, 0);
+    };
+    const log = () => readLog(server.url, made.id);
+    return { id: made.id, url: server.url, client, watcher, callsOf, callsBy, log };
+  }
+
+  it('a member that fails ends it: what the others said is charged, and nobody is asked again', async () => {
+    const { callsOf, callsBy, watcher, log } = await begun(['Ada', 'Ben', 'Cyd']);
+    const { Ada, Ben, Cyd } = await callsOf(3);
+    await Ben?.say('All that I know.');
+    Ben?.finish();
+    await expect.poll(() => callsBy('success')).toBe(1);
+    await Cyd?.say('Half of');
+    Ada?.fail(401);
+    await watcher.closed;
+    const spent = eventsOf(await log(), 'attempt.spent');
+    expect(
+      spent.map(({ agent, error }) => `${agent} ${error}`).toSorted((one, other) => one.localeCompare(other)),
+    ).toEqual(['Ben interrupted', 'Cyd interrupted']);
+    expect(eventsOf(await log(), 'conversation.terminated')).toMatchObject([
+      { reason: 'configuration_error' },
+    ]);
+    expect([await callsBy('success'), await callsBy('error')]).toEqual([1, 2]);
+  });
+
+  it('an interruption makes void what does not stand yet, and each is spoken anew once', async () => {
+    const { id, client, callsOf, callsBy, watcher, log } = await begun(['Ada', 'Ben']);
+    const { Ada, Ben } = await callsOf(2);
+    await Ben?.say('Before.');
+    Ben?.finish();
+    await expect.poll(() => callsBy('success')).toBe(1);
+    await Ada?.say('Bef');
+    await watcher.until(({ type }) => type === 'turn.delta');
+    await client.say(id, { content: 'Think of milk!', interrupt: true });
+    for (const name of ['Ada', 'Ben']) {
+      const { [name]: again } = await callsOf(1);
+      expect(again?.prompt).toContain('Think of milk!');
+      await again?.say(`${name} knows.`);
+      again?.finish();
+    }
+    await watcher.closed;
+    const messages = eventsOf(await log(), 'message').map(({ message }) => message.content);
+    expect(messages.slice(1)).toEqual(['Think of milk!', 'Ada knows.', 'Ben knows.']);
+    expect(eventsOf(await log(), 'attempt.spent').map(({ agent }) => agent)).toEqual(['Ada', 'Ben']);
+    expect(await client.getConversation(id)).toMatchObject({ termination: { reason: 'completed' } });
+  });
+
+  it('a pause is looked at behind the round', async () => {
+    const { id, client, callsOf, watcher } = await begun(['Ada', 'Ben'], 2);
+    const first = await callsOf(2);
+    await client.pause(id);
+    for (const [name, each] of Object.entries(first)) {
+      await each.say(`${name} knows.`);
+      each.finish();
+    }
+    await watcher.until((frame) => frame.type === 'message' && frame.message.turn === 2);
+    expect(await client.getConversation(id)).toMatchObject({ status: 'paused', turns: 2 });
+    await client.resume(id);
+    expect(Object.keys(await callsOf(2)).toSorted()).toEqual(['Ada', 'Ben']);
+    await client.terminate(id);
+  });
+
   it('sets all of a round aside before the first call', async () => {
     const { log, conversation } = await scripted(() => 'Well.', {
       agents: [local('Ada'), local('Ben'), local('Cyd')].map((each) => ({ ...each, maxOutputTokens: 400 })),
@@ -173,14 +256,64 @@ describe('9.4: votes', () => {
       termination: { reason: 'max_turns', by: 'system' },
       outcome: { type: 'vote', method: 'plurality', tally: closed?.tally },
     });
-    for (const prompt of prompts.filter((each) => asks(each) === 'ballot')) {
+    const asked = prompts.filter((each) => asks(each) === 'ballot');
+    expect(asked).toHaveLength(5);
+    for (const prompt of asked) {
       expect(prompt).toContain('Participant 1: I am Participant 1.');
     }
   });
 
-  it('a consensus ends the talk as soon as there is one', async () => {
+  it('a pause loses no ballot, and what somebody chose comes before what was asked', async () => {
+    const vendor = await startSteppedVendor();
+    onTestFinished(() => vendor[Symbol.asyncDispose]());
+    const server = await startServer(vendor.environment);
+    const client = createClient({ baseUrl: server.url });
+    const { id } = await client.createConversation({
+      topic: 'Tea?',
+      agents: [local('Ada'), local('Ben')],
+      turnPolicy: { type: 'moderator', moderator: { provider: 'local', name: 'Chair' } },
+      decision: { type: 'vote', method: 'plurality', options: ['tea', 'milk'], at: { everyRounds: 1 } },
+      termination: { similarity: { threshold: 1, nudge: false } },
+    });
+    const watcher = await watchSocket(server.url, id);
+    const heard = (type: string, times = 1) =>
+      watcher.until(() => watcher.frames.filter((frame) => frame.type === type).length >= times);
+    const next = async (says: string) => {
+      const each = await vendor.nextCall();
+      await each.say(says);
+      each.finish();
+    };
+    const choice = await vendor.nextCall();
+    await client.next(id, 'Ben');
+    await choice.say('{"agent": "Ada"}');
+    choice.finish();
+    await next('Ben it is.');
+    await next('{"agent": "Ada"}');
+    await next('Ada, too.');
+    const ballots = [await vendor.nextCall(), await vendor.nextCall()];
+    await client.pause(id);
+    for (const each of ballots) {
+      await each.say('{"choice": "tea", "why": ""}');
+      each.finish();
+    }
+    await heard('vote.closed');
+    expect(await client.getConversation(id)).toMatchObject({
+      status: 'paused',
+      outcome: { winner: 'tea', valid: 2 },
+    });
+    const log = await readLog(server.url, id);
+    expect(eventsOf(log, 'speaker.chosen').map(({ agent, by }) => [agent, by])).toEqual([
+      ['Ben', 'human'],
+      ['Ada', 'moderator'],
+    ]);
+    // The first choice came too late, and was paid for.
+    expect(eventsOf(log, 'attempt.spent')).toMatchObject([{ agent: 'Chair', error: 'superseded' }]);
+    await client.terminate(id);
+  });
+
+  it('a consensus ends the talk as soon as there is one, and is counted with its calls', async () => {
     let round = 0;
-    const { conversation, log } = await scripted(
+    const { conversation, log, metrics } = await scripted(
       (prompt) => {
         if (asks(prompt) !== 'ballot') return `Proposal ${round++}.`;
         return prompt.includes('Proposal 3') ? '{"choice": "agree"}' : '{"choice": "disagree"}';
@@ -197,6 +330,13 @@ describe('9.4: votes', () => {
       outcome: { type: 'consensus', winner: 'agree', tally: { agree: 2, disagree: 0 } },
     });
     expect(eventsOf(log, 'vote.closed').map(({ winner }) => winner)).toEqual([null, 'agree']);
+    expect(metrics).toContain('ai_conversations_ended_total{reason="consensus"} 1');
+    const sumOf = (name: string): number =>
+      Array.from(metrics.matchAll(new RegExp(`^${name}.* (\\d+)$`, 'gm')), ([, count]) =>
+        Number(count),
+      ).reduce((sum, count) => sum + count, 0);
+    expect(sumOf('ai_tokens_total')).toBe(conversation.usage.totalTokens);
+    expect(sumOf('ai_turns_total')).toBe(4);
   });
 });
 
@@ -304,6 +444,13 @@ describe('9.6: scenarios', () => {
     expect((await put('short', own)).status).toBe(201);
     expect(await put('short', own)).toMatchObject({ status: 200, body: { name: 'short', ...own } });
     expect((await put('debate', own)).status).toBe(409);
+    const others = Array.from({ length: 199 }, (_, number) => `other-${number}`);
+    for (const name of others) expect((await put(name, own)).status).toBe(201);
+    expect(await put('one-too-many', own)).toMatchObject({ status: 409, body: { code: 'conflict' } });
+    expect((await put('short', own)).status).toBe(200);
+    for (const name of others) {
+      expect((await call(server.url, `/scenarios/${name}`, { method: 'DELETE' })).status).toBe(204);
+    }
     expect((await put('Short!', own)).status).toBe(400);
     const wrong = { ...own, settings: { turnPolicy: { type: 'debate', sides: [['A'], ['B']] } } };
     expect(await put('wrong', wrong)).toMatchObject({ status: 400, body: { code: 'validation_failed' } });

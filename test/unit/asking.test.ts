@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { aliasesFor, anonymised } from '../../src/conversation/asking/anonymous.ts';
+import { aliasesFor } from '../../src/conversation/asking/anonymous.ts';
 import { readBallot } from '../../src/conversation/asking/ballot.ts';
 import { readChoice } from '../../src/conversation/asking/choice.ts';
 import { readVerdict } from '../../src/conversation/asking/verdict.ts';
@@ -87,7 +87,7 @@ describe('9.2: what is answered', () => {
 
 it('9.1: aliases take the place of names as whole words, whatever their case', () => {
   const aliases = aliasesFor(['Ada', 'Ada Lovelace', 'C++']);
-  expect(anonymised('ada met Ada Lovelace; Adam likes C++.', aliases)).toBe(
+  expect(aliases.hide('ada met Ada Lovelace; Adam likes C++.')).toBe(
     'Participant 1 met Participant 2; Adam likes Participant 3.',
   );
 });

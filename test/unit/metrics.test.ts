@@ -167,6 +167,9 @@ describe('7: labels', () => {
       if ('attempt' in happening) {
         return { ...happening, attempt: { ...happening.attempt, provider, model } };
       }
+      if (happening.type === 'call.charged') {
+        return { ...happening, call: { ...happening.call, provider, model } };
+      }
       if (happening.type !== 'turn.taken') return happening;
       const { event } = happening;
       const metadata = { ...event.message.metadata, provider, model };

@@ -54,15 +54,14 @@ export function approve({ decision, content, detail, seq }: Approval): Hand {
       const isAsked = isLast && !state.pause.behind;
       return goingOn(state, isAsked ? [asking, decided(lastSeq + 2)] : [decided(lastSeq + 1)], at);
     }
-    const { message } = proposal;
-    const metadata = isEdit ? { ...message.metadata, edited: true } : message.metadata;
+    const proposed = proposal.message;
+    const edited = { content: content ?? '', metadata: { ...proposed.metadata, edited: true } };
     const said: ConversationEvent = {
       seq: lastSeq + 2,
       type: 'message',
       at: at.toISOString(),
-      message: { seq: lastSeq + 2, ...message, content: content ?? message.content, metadata },
+      message: { seq: lastSeq + 2, ...proposed, ...(isEdit ? edited : {}) },
     };
-    if (!isEdit) said.message.content = message.content;
     const events = [decided(lastSeq + 1), said];
     const after = events.reduce<ConversationState>(apply, state);
     return goingOn(state, [...events, ...consequences(after, at)], at);

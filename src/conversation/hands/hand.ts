@@ -1,6 +1,6 @@
 import { AppError, notFound } from '../../errors.ts';
-import type { ConversationEvent } from '../log/events.ts';
-import type { ConversationLog } from '../log/log.ts';
+import type { ConversationEvent, MessageEvent } from '../log/events.ts';
+import { type ConversationLog, IDEMPOTENCY_WINDOW_MS } from '../log/log.ts';
 import { readState } from '../log/read-state.ts';
 import { apply, type ConversationState } from '../log/state.ts';
 
@@ -9,6 +9,8 @@ export interface Doing {
   at: Date;
   /** The name of the key that asks, where there are keys. */
   key?: string | undefined;
+  /** Of an idempotency key and the body that came with it; stands in the event that is said with it. */
+  request?: { key: string; body: string } | undefined;
 }
 
 /**
@@ -23,31 +25,43 @@ export type Hand = (state: ConversationState, doing: Doing) => readonly Conversa
 const MOST_TRIES = 100;
 
 /**
- * Does it, wherever the log stands: one append that stands once, or is refused (docs/protocol.md, section 10.8).
+ * Does it, wherever the log stands: one append that stands once, or is refused (docs/protocol.md, section 10.8). What
+ * was done with the same idempotency key before is not done again, whatever came behind it.
  *
- * @returns the state behind it, and what was appended
- * @throws AppError `not_found`, `conversation_terminated`, or what the hand throws
+ * @returns the state behind it, and what was appended, now or then
+ * @throws AppError `not_found`, `conversation_terminated`, `idempotency_mismatch`, or what the hand throws
  */
 export async function takeHand(
   { log, now }: { log: ConversationLog; now: () => Date },
   conversationId: string,
   hand: Hand,
-  key?: string,
-): Promise<{ state: ConversationState; events: readonly ConversationEvent[] }> {
+  who: Omit<Doing, 'at'> = {},
+): Promise<{ state: ConversationState; events: readonly ConversationEvent[]; isReplay: boolean }> {
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     const read = await readState(log, conversationId);
     if (!read) throw notFound('There is no conversation with this id');
+    const doing: Doing = { ...who, at: now() };
+    const before = doneBefore(read.state, doing);
+    if (before) return { state: read.state, events: [before], isReplay: true };
     if (read.state.status === 'terminated') throw terminated();
     if (read.state.closing) throw conflict('The conversation is coming to its end: it is being decided');
-    const events = hand(read.state, { at: now(), key });
-    if (events.length === 0) return { state: read.state, events };
+    const events = hand(read.state, doing);
+    if (events.length === 0) return { state: read.state, events, isReplay: false };
     const state = events.reduce<ConversationState>(apply, read.state);
     const outcome = await log.append(conversationId, read.state.lastSeq, events, state);
-    if (outcome === 'appended') return { state, events };
+    if (outcome === 'appended') return { state, events, isReplay: false };
     if (outcome === 'terminated') throw terminated();
     if (outcome === 'not_found') throw notFound('There is no conversation with this id');
   }
   throw new AppError('overloaded', 'Too many write to this conversation at once', { retryAfterSeconds: 1 });
+}
+
+/** What was said with the same idempotency key, within the time for which keys are remembered (2.6). */
+function doneBefore({ requests }: ConversationState, { at, request }: Doing): MessageEvent | undefined {
+  const before = request && requests.get(request.key);
+  if (!before || at.getTime() - Date.parse(before.at) >= IDEMPOTENCY_WINDOW_MS) return undefined;
+  if (before.request?.body === request.body) return before;
+  throw new AppError('idempotency_mismatch', 'This Idempotency-Key was used before with another body');
 }
 
 function terminated(): AppError {

@@ -18,10 +18,12 @@ export async function endOverduePauses(
   onEnded: (conversationId: string, ending: Ending, turns: number) => void,
 ): Promise<void> {
   const latest = now.getTime() - LONGEST_PAUSE_MS;
+  // What is younger than that can't have been paused for so long.
+  const filter = { status: 'paused', createdBefore: new Date(latest + 1) } as const;
   const ending: Ending = { reason: 'timeout', detail: 'it was paused for 7 days', by: 'system' };
   let cursor: string | undefined;
   do {
-    const page = await storage.catalog.list(EVERY_TENANT, { status: 'paused' }, { limit: PAGE, cursor });
+    const page = await storage.catalog.list(EVERY_TENANT, filter, { limit: PAGE, cursor });
     for (const { id, pause, turns } of page.items) {
       if (!pause || Date.parse(pause.since) > latest) continue;
       const { outcome } = await endConversation(storage, id, ending, now);

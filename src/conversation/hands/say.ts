@@ -3,7 +3,7 @@ import { type ConversationEvent, defined, type MessageEvent, resumedEvent } from
 import { MODERATOR } from '../log/settings.ts';
 import { apply, type ConversationState } from '../log/state.ts';
 import { consequences } from '../turn/consequences.ts';
-import { conflict, type Hand } from './hand.ts';
+import { conflict, type Doing, type Hand } from './hand.ts';
 
 /** What a person says; docs/protocol.md, section 10.2. */
 export interface Saying {
@@ -12,41 +12,26 @@ export interface Saying {
   role?: 'human' | 'moderator' | undefined;
   visibleTo?: readonly string[] | undefined;
   interrupt?: boolean | undefined;
-  /** Of an idempotency key and the body that came with it. */
-  request?: { key: string; body: string } | undefined;
 }
 
 const NOBODY = 'Human';
 
 /**
  * Says something: as a person who watches, as the moderator, or as the human agent that is waited for, whose turn
- * it is then (10.3). Said already with the same idempotency key, it is not said again.
+ * it is then (10.3).
  */
 export function say(saying: Saying): Hand {
-  return (state, { at, key }) => {
-    if (saying.request && state.requests.has(saying.request.key)) return [];
+  return (state, doing) => {
     const awaited = state.pause?.for === 'human' ? state.pause.agent : undefined;
     const { role = 'human' } = saying;
     const sender = saying.sender ?? (role === 'moderator' ? MODERATOR : (awaited ?? NOBODY));
     const isTurn = role === 'human' && sender === awaited;
     checkSender(state, sender, role, isTurn);
     checkVisibility(state, saying.visibleTo);
-    const event = messageOf(
-      state,
-      { ...saying, sender, role, turn: state.turns + (isTurn ? 1 : 0) },
-      at,
-      key,
-    );
-    return isTurn ? [event, ...afterTurn(state, event, at)] : [event];
+    const turn = state.turns + (isTurn ? 1 : 0);
+    const event = messageOf(state, { ...saying, sender, role, turn }, doing);
+    return isTurn ? [event, ...afterTurn(state, event, doing.at)] : [event];
   };
-}
-
-/** What was said with an idempotency key before, where it was. */
-export function saidBefore(
-  { requests }: ConversationState,
-  request: Saying['request'],
-): MessageEvent | undefined {
-  return request && requests.get(request.key);
 }
 
 function checkSender({ settings }: ConversationState, sender: string, role: string, isTurn: boolean): void {
@@ -70,12 +55,11 @@ function checkVisibility({ settings }: ConversationState, visibleTo: Saying['vis
 function messageOf(
   { lastSeq }: ConversationState,
   said: Saying & { sender: string; role: 'human' | 'moderator'; turn: number },
-  now: Date,
-  key: string | undefined,
+  { at: now, key, request }: Doing,
 ): MessageEvent {
   const seq = lastSeq + 1;
   const at = now.toISOString();
-  const { turn, sender, role, content, visibleTo, interrupt, request } = said;
+  const { turn, sender, role, content, visibleTo, interrupt } = said;
   return {
     seq,
     type: 'message',

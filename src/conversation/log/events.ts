@@ -1,5 +1,6 @@
 import type { Ending } from '../../protocol/ending.ts';
 import {
+  type ConversationEvent,
   type CreatedEvent,
   DEFAULT_TENANT,
   type MessageEvent,
@@ -8,7 +9,7 @@ import {
   type ResumedEvent,
   type TerminatedEvent,
 } from '../../protocol/events.ts';
-import type { MessageMetadata } from '../../protocol/message.ts';
+import type { CallMetadata, MessageMetadata } from '../../protocol/message.ts';
 import { type ConversationSettings, MODERATOR } from './settings.ts';
 
 // What stands in a log, as the domain speaks of it.
@@ -104,6 +105,30 @@ export function resumedEvent(
   who: Pick<ResumedEvent, 'by'> & { key?: string | undefined },
 ): ResumedEvent {
   return { seq, type: 'conversation.resumed', at: now.toISOString(), ...defined(who) };
+}
+
+/**
+ * What the call of a model took that an event tells of; undefined where it tells of none. Of a reply that was held
+ * back, the proposal and its message tell the same.
+ */
+export function callIn(event: ConversationEvent): CallMetadata | undefined {
+  switch (event.type) {
+    case 'message':
+      return event.message.role === 'agent' ? event.message.metadata : undefined;
+    case 'turn.proposed':
+      return event.message.metadata;
+    case 'attempt.spent': {
+      const { attempt, provider, model, inputTokens, outputTokens, costUsd } = event;
+      return { attempt, provider, model, inputTokens, outputTokens, costUsd: costUsd ?? undefined };
+    }
+    case 'speaker.chosen':
+    case 'ballot.cast':
+    case 'verdict.given':
+      // One that could not be read has none: what it took stands for itself.
+      return event.metadata?.inputTokens === undefined ? undefined : event.metadata;
+    default:
+      return undefined;
+  }
 }
 
 /** Without the fields that are undefined, which JSON leaves out, too. */

@@ -1,7 +1,14 @@
 import type { Usage } from '../../protocol/conversation.ts';
 import type { CallMetadata } from '../../protocol/message.ts';
 import { namesIn } from '../policies/turn/mentions.ts';
-import type { ConversationEvent, Ending, Message, PausedEvent, ProposedEvent } from './events.ts';
+import {
+  type ConversationEvent,
+  callIn,
+  type Ending,
+  type Message,
+  type PausedEvent,
+  type ProposedEvent,
+} from './events.ts';
 import type { ConversationSettings } from './settings.ts';
 
 /** What is waited for, and since when; ISO 8601. */
@@ -94,19 +101,13 @@ export interface ConversationRecord extends Omit<RecordFields, 'status'> {
 /** The usage of a conversation in which nobody has spoken. */
 export const NO_USAGE: Usage = { inputTokens: 0, outputTokens: 0, totalTokens: 0, costUsd: 0 };
 
-/** What a call took; without a price it makes the sum's cost unknown from there on. */
-interface Spending {
-  inputTokens?: number | undefined;
-  outputTokens?: number | undefined;
-  costUsd?: number | null | undefined;
-}
-
-export function addUsage(usage: Usage, { inputTokens = 0, outputTokens = 0, costUsd }: Spending): Usage {
+/** With what a call took; without a price it makes the sum's cost unknown from there on. */
+export function addUsage(usage: Usage, { inputTokens = 0, outputTokens = 0, costUsd }: CallMetadata): Usage {
   return {
     inputTokens: usage.inputTokens + inputTokens,
     outputTokens: usage.outputTokens + outputTokens,
     totalTokens: usage.totalTokens + inputTokens + outputTokens,
-    costUsd: usage.costUsd === null || typeof costUsd !== 'number' ? null : usage.costUsd + costUsd,
+    costUsd: usage.costUsd === null || costUsd === undefined ? null : usage.costUsd + costUsd,
   };
 }
 
@@ -142,29 +143,31 @@ export function recordAfter<Fields extends RecordFields>(
   if (event.seq !== record.lastSeq + 1) {
     throw new Error(`event ${event.seq} can't follow event ${record.lastSeq}`);
   }
-  return { ...record, lastSeq: event.seq, ...changesOf(record, settings, event, isCopy) };
+  const usage = usageAfter(record, event, isCopy);
+  return { ...record, lastSeq: event.seq, usage, ...changesOf(record, settings, event) };
+}
+
+/** Every call is charged once: a reply that was held back with its proposal, a copy where it comes from. */
+function usageAfter({ usage, proposal }: RecordFields, event: ConversationEvent, isCopy: boolean): Usage {
+  const isCharged = event.type === 'message' && (isCopy || proposal !== null);
+  const call = isCharged ? undefined : callIn(event);
+  return call ? addUsage(usage, call) : usage;
 }
 
 function changesOf(
   record: RecordFields,
   settings: ConversationSettings,
   event: ConversationEvent,
-  isCopy: boolean,
 ): Partial<RecordFields> {
   const { agents } = settings;
   switch (event.type) {
     case 'message':
       return {
-        ...afterMessage(record, agents, event.message, isCopy),
+        ...afterMessage(record, agents, event.message),
         named: namedBy(settings, event.message, record),
       };
-    case 'attempt.spent':
-      return { usage: addUsage(record.usage, event) };
     case 'speaker.chosen':
-      return {
-        chosen: event.agent,
-        ...(event.metadata ? { usage: addUsage(record.usage, event.metadata) } : {}),
-      };
+      return { chosen: event.agent };
     case 'conversation.closing':
       return {
         closing:
@@ -172,13 +175,8 @@ function changesOf(
             ? { reason: event.reason }
             : { reason: event.reason, detail: event.detail },
       };
-    case 'ballot.cast':
-      return isCall(event.metadata) ? { usage: addUsage(record.usage, event.metadata) } : {};
     case 'verdict.given':
-      return {
-        ...(isCall(event.metadata) ? { usage: addUsage(record.usage, event.metadata) } : {}),
-        outcome: outcomeOf(event, 'verdict'),
-      };
+      return { outcome: outcomeOf(event, 'verdict') };
     case 'vote.closed':
       return { outcome: outcomeOf(event, event.method === 'consensus' ? 'consensus' : 'vote') };
     case 'conversation.paused':
@@ -193,7 +191,7 @@ function changesOf(
     case 'message.retracted':
       return { retracted: [...record.retracted, event.target] };
     case 'turn.proposed':
-      return { usage: addUsage(record.usage, event.message.metadata), proposal: event };
+      return { proposal: event };
     case 'turn.decided':
       return {
         pause: behindWait(record.pause, 'approval'),
@@ -211,7 +209,6 @@ function afterMessage(
   record: RecordFields,
   agents: ConversationSettings['agents'],
   message: Message,
-  isCopy: boolean,
 ): Partial<RecordFields> {
   const lastSender = message.sender;
   const retracted = message.retracted ? [...record.retracted, message.seq] : record.retracted;
@@ -225,10 +222,6 @@ function afterMessage(
       speaker < 0
         ? record.agentTurns
         : record.agentTurns.with(speaker, (record.agentTurns[speaker] ?? 0) + 1),
-    usage:
-      isCopy || message.role === 'human' || record.proposal
-        ? record.usage
-        : addUsage(record.usage, message.metadata),
     pause: message.role === 'human' ? behindWait(record.pause, 'human') : record.pause,
     proposal: null,
     retracted,
@@ -246,11 +239,6 @@ function namedBy(
   if (!isAsked || visibleTo || retracted) return named;
   const names = agents.map(({ name }) => name);
   return namesIn(content, names, sender);
-}
-
-/** Whether metadata is of a call that was made. */
-function isCall({ inputTokens, outputTokens }: CallMetadata): boolean {
-  return inputTokens !== undefined || outputTokens !== undefined;
 }
 
 /** A pause of the user's that comes while something is waited for holds behind that, and one that is there before does. */

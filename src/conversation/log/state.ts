@@ -147,8 +147,7 @@ function afterMessage(
   if (!isTurn(message, state.settings.agents)) return heard;
   heard.rejections = [];
   const agent = state.settings.agents.findIndex(({ name }) => name === message.sender);
-  const facts = { ...state, turns, agentTurns, id: '' };
-  if (spokenInRound(facts) === 0) heard.roundStart = message.seq;
+  if (spokenInRound({ settings: state.settings, turns }) === 0) heard.roundStart = message.seq;
   if (isCopy) heard.roundVoted = roundsDone({ settings: state.settings, agentTurns });
   // What was said elsewhere ends nothing here.
   if (agent < 0 || isCopy) return heard;

@@ -5,7 +5,7 @@ import type { ConversationState } from '../log/state.ts';
 import { whatHolds } from './conditions.ts';
 import { loopIn } from './loops.ts';
 import { nudgeDue } from './nudge.ts';
-import { turnDue } from './turn/turn-policy.ts';
+import { isPlanOver } from './turn/turn-policy.ts';
 
 /** A reason to end after the last message, or none. Pure: all it knows is the state and the time. */
 export type Condition = (state: ConversationState, now: Date) => Ending | undefined;
@@ -27,8 +27,7 @@ const condition: Condition = (state, now) => {
 };
 
 /** A debate or a panel that has come to its planned end. */
-const completed: Condition = (state) =>
-  turnDue({ ...state, id: '' }).kind === 'over' ? system('completed') : undefined;
+const completed: Condition = (state) => (isPlanOver(state) ? system('completed') : undefined);
 
 /**
  * Agents that go round in circles (near-duplicates, cycles, or nothing but thanks and agreement), and go on

@@ -5,10 +5,14 @@ export interface ScenarioStore {
   get(tenant: string, name: string): Promise<Scenario | undefined>;
   /** By name. */
   list(tenant: string): Promise<Scenario[]>;
-  put(tenant: string, scenario: Scenario): Promise<'created' | 'replaced'>;
+  /** `full`: the tenant has MOST_SCENARIOS, and none of that name. */
+  put(tenant: string, scenario: Scenario): Promise<'created' | 'replaced' | 'full'>;
   /** False where there was none. */
   delete(tenant: string, name: string): Promise<boolean>;
 }
+
+/** Scenarios that a tenant keeps at most. */
+export const MOST_SCENARIOS = 200;
 
 export function isBuiltIn(name: string): boolean {
   return BUILT_IN_SCENARIOS.some((scenario) => scenario.name === name);

@@ -8,7 +8,7 @@ import { decidesAtEnd } from './decide.ts';
 /** What follows at once from a message that takes a turn: the end, or the moderator's word about a loop. */
 export function consequences(state: ConversationState, at: Date): readonly ConversationEvent[] {
   // Ends are looked at behind a panel's round.
-  const isWithinRound = spokenInRound({ ...state, id: '' }) > 0 && state.turns < state.settings.maxTurns;
+  const isWithinRound = spokenInRound(state) > 0 && state.turns < state.settings.maxTurns;
   if (isWithinRound) return [];
   const ending = standardConditions(state, at);
   if (ending) return [endEvent(state, at, ending)];

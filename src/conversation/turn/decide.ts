@@ -91,7 +91,7 @@ function isVoteDue(state: ConversationState): boolean {
   if (every === undefined || votersOf(state.settings.agents).length === 0) return false;
   const rounds = roundsDone(state);
   if (rounds === 0 || rounds % every !== 0 || rounds === state.roundVoted) return false;
-  return spokenInRound({ ...state, id: '' }) === 0;
+  return spokenInRound(state) === 0;
 }
 
 /** Who votes: everybody but people. */

@@ -1,10 +1,10 @@
-import { aliasesFor, anonymised } from '../asking/anonymous.ts';
+import { aliasesFor } from '../asking/anonymous.ts';
 import { AGREES, ballotQuestion, type Choice, readBallot, takesSeveral } from '../asking/ballot.ts';
 import { choiceQuestion, readChoice } from '../asking/choice.ts';
 import { transcriptOf } from '../asking/question.ts';
 import { type Judgement, readVerdict, scaleOf, verdictQuestion } from '../asking/verdict.ts';
 import type { BallotEvent, ConversationEvent, Ending, MessageMetadata } from '../log/events.ts';
-import type { Decision } from '../log/settings.ts';
+import type { AgentSettings, Decision } from '../log/settings.ts';
 import { apply, type ConversationState } from '../log/state.ts';
 import { inTurn, roundRobin } from '../policies/turn/speakers.ts';
 import { verdictOf } from '../policies/verdicts.ts';
@@ -43,12 +43,14 @@ export async function choose(parts: SpeakParts, session: Session, run: Run): Pro
   });
   if (reply.kind === 'stopped') return undefined;
   if (reply.kind === 'failed') return reply.ending;
+  // A pause meanwhile loses no answer; somebody's own choice comes first.
+  const isOpen = (now: ConversationState): boolean => now.turns === state.turns && now.chosen === null;
   if (reply.kind === 'read' && 'over' in reply.said) {
-    await charge(parts, session, run, session.state.turns + 1, moderator, reply.metadata, 'over');
-    return { reason: 'completed', by: 'system' };
+    await charge(parts, session, run, state.turns + 1, moderator, reply.metadata, 'over');
+    return isOpen(session.state) ? { reason: 'completed', by: 'system' } : undefined;
   }
-  await session.append<ConversationEvent>((now) => {
-    if (decide(conversationId, now).kind !== 'choose') return [];
+  await keep(parts, session, run, moderator, reply, (now) => {
+    if (!isOpen(now)) return [];
     const event = { seq: now.lastSeq + 1, at: parts.now().toISOString(), turn: now.turns + 1 };
     if (reply.kind === 'read' && 'agent' in reply.said) {
       const { agent } = reply.said;
@@ -57,8 +59,25 @@ export async function choose(parts: SpeakParts, session: Session, run: Run): Pro
     const agent = agents[roundRobin({ ...now, id: conversationId })]?.name ?? '';
     const detail = `${moderator.name} named nobody who can speak`;
     return [{ ...event, type: 'speaker.chosen', agent, by: 'fallback', detail }];
-  }, run.signal);
+  });
   return undefined;
+}
+
+/** Appends what a reply has come to; where it is too late for that, what it took. */
+async function keep(
+  parts: SpeakParts,
+  session: Session,
+  run: Run,
+  agent: AgentSettings,
+  reply: Reply<unknown>,
+  next: (state: ConversationState) => readonly ConversationEvent[],
+): Promise<void> {
+  const appended = await session.append<ConversationEvent>(
+    (now) => (now.status === 'terminated' ? [] : next(now)),
+    run.signal,
+  );
+  if (appended.length > 0 || reply.kind !== 'read') return;
+  await charge(parts, session, run, session.state.turns + 1, agent, reply.metadata, 'superseded');
 }
 
 /** Has everybody vote who has not, all at the same time; the last ballot closes the vote (9.4). */
@@ -70,10 +89,6 @@ export async function vote(
 ): Promise<Ending | undefined> {
   const { decision } = session.state.settings;
   if (decision?.type !== 'vote' && decision?.type !== 'consensus') return undefined;
-  if (voters.length === 0) {
-    await session.append((now) => closing(parts, now, decision), run.signal);
-    return undefined;
-  }
   const endings = await Promise.all(voters.map((voter) => cast(parts, session, decision, voter, run)));
   return endings.find((ending) => ending !== undefined);
 }
@@ -87,7 +102,8 @@ async function cast(
   run: Run,
 ): Promise<Ending | undefined> {
   const { conversationId } = session;
-  const { agents, topic } = session.state.settings;
+  const { settings, votes } = session.state;
+  const { agents, topic } = settings;
   const agent = agents[voter];
   if (!agent) return undefined;
   const isHidden = decision.type === 'vote' && decision.anonymous !== false;
@@ -103,7 +119,7 @@ async function cast(
     agent,
     question: async (now) => {
       const messages = await recentFor(parts.log, conversationId, now, agent.name, MOST_SHOWN);
-      const transcript = transcriptOf(messages, (text) => anonymised(text, aliases));
+      const transcript = transcriptOf(messages, aliases.hide);
       return ballotQuestion(decision, agent, topic, shown, transcript);
     },
     read: (text) => readBallot(text, shown, takesSeveral(decision)),
@@ -114,8 +130,10 @@ async function cast(
   if (reply.kind === 'stopped') return undefined;
   if (reply.kind === 'failed' && SPENT.has(reply.ending.reason)) return reply.ending;
   const read = reply.kind === 'read' ? reply : undefined;
-  await session.append<ConversationEvent>((now) => {
-    if (!isDue(now)) return [];
+  await keep(parts, session, run, agent, reply, (now) => {
+    // A pause meanwhile loses no ballot.
+    const isOpen = now.votes === votes && now.ballots.every((ballot) => ballot.agent !== agent.name);
+    if (!isOpen) return [];
     const ballot: BallotEvent = {
       seq: now.lastSeq + 1,
       type: 'ballot.cast',
@@ -132,7 +150,7 @@ async function cast(
     const after = apply(now, ballot);
     const isLast = after.ballots.length >= votersOf(agents).length;
     return isLast ? [ballot, ...closing(parts, after, decision)] : [ballot];
-  }, run.signal);
+  });
   return undefined;
 }
 
@@ -188,7 +206,7 @@ export async function judge(parts: SpeakParts, session: Session, run: Run): Prom
       agent: decision.judge,
       question: async (now) => {
         const messages = await recentFor(parts.log, conversationId, now, undefined, MOST_SHOWN);
-        const transcript = transcriptOf(messages, (text) => anonymised(text, aliases));
+        const transcript = transcriptOf(messages, aliases.hide);
         return verdictQuestion(decision, topic, shown, transcript);
       },
       read: (text) => readVerdict(text, shown, criteria, scaleOf(decision)),
@@ -196,8 +214,13 @@ export async function judge(parts: SpeakParts, session: Session, run: Run): Prom
       tries: 2,
       purpose: `verdict.${place}`,
     });
-    if (reply.kind === 'stopped') return undefined;
-    if (reply.kind === 'failed' && SPENT.has(reply.ending.reason)) return reply.ending;
+    const isSpent = reply.kind === 'failed' && SPENT.has(reply.ending.reason);
+    if (reply.kind === 'stopped' || isSpent) {
+      for (const call of calls) {
+        await charge(parts, session, run, state.turns + 1, decision.judge, call, 'interrupted');
+      }
+      return isSpent ? reply.ending : undefined;
+    }
     if (reply.kind !== 'read') break;
     const { scores, summary } = reply.said;
     readings.push({

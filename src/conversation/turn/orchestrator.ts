@@ -12,8 +12,6 @@ import type { SpeakParts } from './speak.ts';
 import { reasonOf } from './stop.ts';
 import { takeRound, takeTurn } from './turns.ts';
 
-export type OrchestratorParts = SpeakParts;
-
 /**
  * Runs a conversation from wherever its log stands, turn after turn. Fulfilled when it is ended, by this run or by
  * anybody, when it is paused, or when the run has left; the log is then where it is, for the next run to go on with.
@@ -21,7 +19,7 @@ export type OrchestratorParts = SpeakParts;
  * @throws whatever the storage throws; nothing acknowledged is lost, and another run may go on
  */
 export async function runConversation(
-  parts: OrchestratorParts,
+  parts: SpeakParts,
   conversationId: string,
   drain: Drain,
 ): Promise<void> {
@@ -46,7 +44,7 @@ export async function runConversation(
 }
 
 /** Takes turn after turn, until the conversation is ended or paused, or the run is stopped. */
-async function goOn(parts: OrchestratorParts, session: Session, run: Run): Promise<void> {
+async function goOn(parts: SpeakParts, session: Session, run: Run): Promise<void> {
   const { signal } = run;
   const { conversationId, state } = session;
   const { turns, createdAt } = state;
@@ -75,7 +73,7 @@ async function goOn(parts: OrchestratorParts, session: Session, run: Run): Promi
 
 /** The end of a log that an earlier release left without one, or whose time is up. */
 function overdueIn(state: ConversationState, now: Date): Ending | undefined {
-  const isDecided = state.closing !== null || spokenInRound({ ...state, id: '' }) > 0;
+  const isDecided = state.closing !== null || spokenInRound(state) > 0;
   return isDecided ? undefined : standardConditions(state, now);
 }
 
@@ -84,7 +82,7 @@ function closingOf({ reason, detail }: NonNullable<ConversationState['closing']>
 }
 
 /** Does what is to be done next. False where there is nothing to do for this run. */
-async function takeStep(parts: OrchestratorParts, session: Session, run: Run): Promise<boolean> {
+async function takeStep(parts: SpeakParts, session: Session, run: Run): Promise<boolean> {
   const command = decide(session.conversationId, session.state);
   let ending: Ending | undefined;
   switch (command.kind) {
@@ -128,15 +126,12 @@ function waitFor(conversationId: string, state: ConversationState, at: Date): re
 }
 
 /** Ends it; or where something is decided before the end, says that it is certain. */
-async function end(parts: OrchestratorParts, session: Session, ending: Ending): Promise<void> {
-  const { conversationId } = session;
+async function end(parts: SpeakParts, session: Session, ending: Ending): Promise<void> {
   // It is ended whether or not the run is stopped meanwhile.
-  const [ended] = await session.append(
+  await session.append(
     (state) => (state.status === 'terminated' ? [] : [endEvent(state, parts.now(), ending)]),
     NEVER,
   );
-  if (ended?.type !== 'conversation.terminated') return;
-  parts.observe({ type: 'conversation.ended', conversationId, ending, turns: session.state.turns });
 }
 
 const NEVER = new AbortController().signal;

@@ -1,4 +1,4 @@
-import { aliasesFor, anonymised } from '../asking/anonymous.ts';
+import { aliasesFor } from '../asking/anonymous.ts';
 import type { ContextMessage, ConversationLog } from '../log/log.ts';
 import type { ConversationState } from '../log/state.ts';
 import { withNudge } from '../policies/nudge.ts';
@@ -63,7 +63,7 @@ function hidden(
   return recent.map((message) => ({
     ...message,
     sender: message.sender === self ? self : (aliases.of.get(message.sender) ?? message.sender),
-    content: anonymised(message.content, aliases),
+    content: aliases.hide(message.content),
   }));
 }
 

@@ -1,5 +1,6 @@
 import { AppError } from '../../errors.ts';
-import type { ConversationEvent } from '../log/events.ts';
+import { chargesIn, type Happening, happeningsIn } from '../happenings.ts';
+import { type ConversationEvent, callIn } from '../log/events.ts';
 import type { ConversationLog } from '../log/log.ts';
 import { readState } from '../log/read-state.ts';
 import { StorageRefusal } from '../log/refusal.ts';
@@ -12,6 +13,8 @@ interface SessionParts {
   log: Pick<ConversationLog, 'append' | 'readOn'>;
   /** Rejects with the signal's reason when it is aborted. */
   sleep: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+  /** Told of what it appends. */
+  observe: (happening: Happening) => void;
 }
 
 /** Tokens and US dollars. */
@@ -96,7 +99,7 @@ export class Session {
         const outcome = await log.append(this.conversationId, before.lastSeq, events, after);
         if (outcome === 'appended') {
           this.#state = after;
-          for (const event of events) this.#reserved.delete(attemptOf(event) ?? '');
+          this.#tell(events);
           return events;
         }
         // All of it anew: where the storage lost its last moments, the log is another than what was known of it.
@@ -108,6 +111,14 @@ export class Session {
         waitMs = Math.min(waitMs * 2, LONGEST_WAIT_MS);
       }
     }
+  }
+
+  /** What calls took stands in the log from now on, and who counts is told. */
+  #tell(events: readonly ConversationEvent[]): void {
+    for (const event of events) this.#reserved.delete(callIn(event)?.attempt ?? '');
+    const charges = chargesIn(this.conversationId, events);
+    const happenings = happeningsIn(this.conversationId, events, this.#state.turns);
+    for (const happening of [...charges, ...happenings]) this.#parts.observe(happening);
   }
 
   /**
@@ -135,13 +146,6 @@ export class Session {
     this.#state = read.state;
     return read.mark === known.lastMark && read.state.status !== 'terminated';
   }
-}
-
-/** The attempt that an event comes from. */
-function attemptOf(event: ConversationEvent): string | undefined {
-  if (event.type === 'message' || event.type === 'turn.proposed') return event.message.metadata.attempt;
-  if ('metadata' in event) return event.metadata?.attempt;
-  return event.type === 'attempt.spent' ? event.attempt : undefined;
 }
 
 function refusalOf(error: unknown): unknown {

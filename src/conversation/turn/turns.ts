@@ -11,7 +11,7 @@ import { debatePlaceOf } from '../policies/turn/debate.ts';
 import { charge } from './ask.ts';
 import type { Answer } from './attempt.ts';
 import { consequences } from './consequences.ts';
-import { decide } from './decide.ts';
+import { type Command, decide } from './decide.ts';
 import { turnRequest } from './request.ts';
 import { WaitingStage } from './round.ts';
 import type { Run } from './run.ts';
@@ -29,7 +29,7 @@ export async function takeTurn(
   const number = session.state.turns + 1;
   const isDue = (): boolean => {
     const command = decide(session.conversationId, session.state);
-    return command.kind === 'speak' && command.speaker === speaker && session.state.turns + 1 === number;
+    return firstSpeaker(command) === speaker && session.state.turns + 1 === number;
   };
   const spoken = await speak(
     parts,
@@ -43,9 +43,29 @@ export async function takeTurn(
   return undefined;
 }
 
+function firstSpeaker(command: Command): number | undefined {
+  if (command.kind === 'speak') return command.speaker;
+  return command.kind === 'speak together' ? command.speakers[0] : undefined;
+}
+
+/** One of a round, and what it says. */
+interface Member {
+  readonly speaker: number;
+  readonly turn: Turn;
+  readonly stage: WaitingStage;
+  said: Promise<Said>;
+}
+
+/** What a member said, and how often answers of the run had been made void by then. */
+interface Said {
+  spoken: Answer | Ending | undefined;
+  interruptions: number;
+}
+
 /**
  * Has the rest of a panel's round speak at the same time. Each turn stands in the order of the roster, and is shown
- * from the moment at which those before it stand. What somebody makes void meanwhile is spoken anew.
+ * from the moment at which those before it stand. What somebody makes void meanwhile is spoken anew; what comes to
+ * nothing, because the round ends before it, is charged.
  */
 export async function takeRound(
   parts: SpeakParts,
@@ -56,40 +76,69 @@ export async function takeRound(
   const { conversationId, state } = session;
   const [first = 0] = speakers;
   // A reply that is held back stops the talk; the others of the round follow when it is decided about.
-  if (state.settings.approval === 'every_turn') return await takeTurnOfRound(parts, session, first, run);
+  if (state.settings.approval === 'every_turn') return await takeTurn(parts, session, first, run);
   const spared = await spareRound(parts, session, speakers);
   if (spared) return spared;
-  const members = speakers.map((speaker, place) => {
+  let isOver = false;
+  const members = speakers.map((speaker, place): Member => {
     const number = state.turns + 1 + place;
-    const isDue = (): boolean => session.state.status === 'running' && session.state.turns < number;
+    const isDue = (): boolean =>
+      !isOver && session.state.status === 'running' && session.state.turns < number;
     const stage = new WaitingStage(parts.live);
     const turn = turnOf(parts, session, { number, speaker, stage, isDue });
-    const interruptions = run.interruptions;
-    return { speaker, number, stage, turn, interruptions, spoken: speak(parts, turn, run) };
+    return { speaker, turn, stage, said: say(parts, turn, run) };
   });
+  const waiting = [...members];
   try {
     for (const member of members) {
-      const { speaker, number, stage, turn } = member;
+      const { speaker, turn, stage } = member;
       stage.open(conversationId, session.state);
-      let spoken = await member.spoken;
-      while (spoken && !('reason' in spoken) && member.interruptions !== run.interruptions && turn.isDue()) {
-        member.interruptions = run.interruptions;
-        await charge(parts, session, run, number, turn.agent, spoken.metadata, 'interrupted');
-        await session.readAgain();
-        spoken = turn.isDue() ? await speak(parts, turn, run) : undefined;
-      }
+      const spoken = await validAnswer(parts, session, member, run);
       if (!spoken) return undefined;
       if ('reason' in spoken) return spoken;
-      await appendAnswer(parts, session, { number, speaker }, spoken, run);
-      if (session.state.status !== 'running' || session.state.turns !== number) return undefined;
+      await appendAnswer(parts, session, { number: turn.number, speaker }, spoken, run);
+      if (session.state.turns !== turn.number) return undefined;
+      waiting.shift();
     }
-    await delay(parts, session, run);
-    return undefined;
   } finally {
-    // Whoever still speaks speaks in vain.
-    run.interrupt();
-    await Promise.allSettled(members.map(({ spoken }) => spoken));
+    isOver = true;
+    if (waiting.length > 0) run.interrupt();
+    await Promise.allSettled(waiting.map((member) => giveUp(parts, session, member, run)));
   }
+  await delay(parts, session, run);
+  return undefined;
+}
+
+function say(parts: SpeakParts, turn: Turn, run: Run): Promise<Said> {
+  const said = speak(parts, turn, run).then((spoken) => ({ spoken, interruptions: run.interruptions }));
+  // It may fail while nobody waits for it yet.
+  said.catch(() => {});
+  return said;
+}
+
+/** What a member says, spoken anew as often as somebody made it void behind its last word. */
+async function validAnswer(
+  parts: SpeakParts,
+  session: Session,
+  member: Member,
+  run: Run,
+): Promise<Answer | Ending | undefined> {
+  const { turn } = member;
+  for (;;) {
+    const { spoken, interruptions } = await member.said;
+    if (!spoken || 'reason' in spoken || interruptions === run.interruptions) return spoken;
+    member.said = Promise.resolve({ spoken: undefined, interruptions });
+    await charge(parts, session, run, turn.number, turn.agent, spoken.metadata, 'interrupted');
+    await session.readAgain();
+    if (turn.isDue()) member.said = say(parts, turn, run);
+  }
+}
+
+/** Charges what a member says that won't stand. */
+async function giveUp(parts: SpeakParts, session: Session, { turn, said }: Member, run: Run): Promise<void> {
+  const { spoken } = await said;
+  if (!spoken || 'reason' in spoken) return;
+  await charge(parts, session, run, turn.number, turn.agent, spoken.metadata, 'interrupted');
 }
 
 /** The ending that a round would have to be spared for, all of its calls together; nothing where there is no limit. */
@@ -120,26 +169,6 @@ async function spareRound(
   return undefined;
 }
 
-/** As takeTurn, of the first that is due in a round. */
-async function takeTurnOfRound(
-  parts: SpeakParts,
-  session: Session,
-  speaker: number,
-  run: Run,
-): Promise<Ending | undefined> {
-  const number = session.state.turns + 1;
-  const isDue = (): boolean => session.state.status === 'running' && session.state.turns + 1 === number;
-  const spoken = await speak(
-    parts,
-    turnOf(parts, session, { number, speaker, stage: parts.live, isDue }),
-    run,
-  );
-  if (!spoken) return undefined;
-  if ('reason' in spoken) return spoken;
-  await appendAnswer(parts, session, { number, speaker }, spoken, run);
-  return undefined;
-}
-
 function turnOf(
   { log }: SpeakParts,
   session: Session,
@@ -166,19 +195,10 @@ async function appendAnswer(
   answer: Answer,
   run: Run,
 ): Promise<void> {
-  const { conversationId } = session;
-  const appended = await session.append<ConversationEvent>(
+  await session.append<ConversationEvent>(
     (state) => (state.turns + 1 === number ? afterAnswer(state, speaker, answer, parts.now()) : []),
     run.signal,
   );
-  for (const event of appended) {
-    if (event.type === 'message') parts.observe({ type: 'turn.taken', conversationId, event });
-    else if (event.type === 'conversation.nudged') {
-      parts.observe({ type: 'conversation.nudged', conversationId, event });
-    } else if (event.type === 'conversation.terminated') {
-      parts.observe({ type: 'conversation.ended', conversationId, ending: event, turns: number });
-    }
-  }
 }
 
 /** The reply behind a state, with what follows from it; or held back, where somebody is to decide about it (10.4). */

@@ -10,13 +10,12 @@ import {
   requestLike,
   turnsOf,
 } from '../../conversation/hands/fork.ts';
-import { type Hand, takeHand } from '../../conversation/hands/hand.ts';
+import { type Doing, type Hand, takeHand } from '../../conversation/hands/hand.ts';
 import { pause, resume } from '../../conversation/hands/pause.ts';
 import { assertRetractable, retract } from '../../conversation/hands/retract.ts';
-import { saidBefore, say } from '../../conversation/hands/say.ts';
-import type { ConversationEvent, Message } from '../../conversation/log/events.ts';
-import type { ConversationRecord } from '../../conversation/log/log.ts';
-import { AppError } from '../../errors.ts';
+import { say } from '../../conversation/hands/say.ts';
+import { happeningsIn } from '../../conversation/happenings.ts';
+import type { Message } from '../../conversation/log/events.ts';
 import { type Conversation, conversation } from '../../protocol/conversation.ts';
 import {
   approvalRequest,
@@ -46,22 +45,16 @@ export function registerHands(server: FastifyInstance, parts: ServerParts): void
   const answering = { tags: ['hands'], params: idParameter, response: { 200: conversation, ...FAILURES } };
 
   /** Does it, and has the conversation go on where it is to. */
-  async function take(id: string, hand: Hand, log: FastifyBaseLogger) {
+  async function take(id: string, hand: Hand, log: FastifyBaseLogger, who: Omit<Doing, 'at'> = {}) {
     const found = await findConversation(parts, id);
-    const { state, events } = await takeHand(parts, found.id, hand);
-    for (const event of events) tell(found, event, log);
-    const isOver = state.status === 'terminated';
-    if (events.length > 0 && !isOver && state.status === 'running') parts.runner.wake(found.id);
-    return { found, state, events };
-  }
-
-  function tell({ id, turns }: ConversationRecord, event: ConversationEvent, log: FastifyBaseLogger): void {
-    log.info({ conversation_id: id, kind: event.type }, 'conversation.changed');
-    if (event.type === 'conversation.terminated') {
-      parts.observe({ type: 'conversation.ended', conversationId: id, ending: event, turns });
-    } else if (event.type === 'conversation.nudged') {
-      parts.observe({ type: 'conversation.nudged', conversationId: id, event });
+    const { state, events, isReplay } = await takeHand(parts, found.id, hand, who);
+    if (isReplay) return { found, events, isReplay };
+    for (const { type } of events) {
+      log.info({ conversation_id: found.id, kind: type }, 'conversation.changed');
     }
+    for (const happening of happeningsIn(found.id, events, state.turns)) parts.observe(happening);
+    if (events.length > 0 && state.status === 'running') parts.runner.wake(found.id);
+    return { found, events, isReplay };
   }
 
   async function answer(id: string, hand: Hand, log: FastifyBaseLogger): Promise<Conversation> {
@@ -142,21 +135,12 @@ export function registerHands(server: FastifyInstance, parts: ServerParts): void
     },
     async (request, reply) => {
       const asked = idempotencyOf(request);
-      const wanted = asked ? { key: sha256(asked.key), body: asked.bodyHash } : undefined;
-      const { state, events } = await take(
-        request.params.id,
-        say({ ...request.body, request: wanted }),
-        request.log,
-      );
+      const who = asked ? { request: { key: sha256(asked.key), body: asked.bodyHash } } : {};
+      const { events, isReplay } = await take(request.params.id, say(request.body), request.log, who);
       const [said] = events;
-      const before = events.length === 0 ? saidBefore(state, wanted) : undefined;
-      if (before && before.request?.body !== wanted?.body) {
-        throw new AppError('idempotency_mismatch', 'This Idempotency-Key was used before with another body');
-      }
-      if (before) reply.header('idempotency-replayed', 'true');
-      const event = before ?? said;
-      if (event?.type !== 'message') throw new Error('nothing was said');
-      return reply.code(201).send(event.message);
+      if (said?.type !== 'message') throw new Error('nothing was said');
+      if (isReplay) reply.header('idempotency-replayed', 'true');
+      return reply.code(201).send(said.message);
     },
   );
 

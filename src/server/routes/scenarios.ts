@@ -3,7 +3,7 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { filledIn } from '../../conversation/scenarios/apply.ts';
 import { BUILT_IN_SCENARIOS, type Scenario } from '../../conversation/scenarios/built-in.ts';
-import { findScenario, isBuiltIn } from '../../conversation/scenarios/store.ts';
+import { findScenario, isBuiltIn, MOST_SCENARIOS } from '../../conversation/scenarios/store.ts';
 import { AppError, invalid, notFound } from '../../errors.ts';
 import type { ConversationRequest } from '../../protocol/creation.ts';
 import { DEFAULT_TENANT } from '../../protocol/events.ts';
@@ -81,6 +81,10 @@ export function registerScenarios(server: FastifyInstance, parts: ServerParts): 
       assertUsable(settings, parts);
       const kept: Scenario = { name, title, description, settings };
       const outcome = await parts.scenarios.put(DEFAULT_TENANT, kept);
+      if (outcome === 'full') {
+        const detail = `At most ${MOST_SCENARIOS} scenarios of your own are kept: delete one first`;
+        throw new AppError('conflict', detail);
+      }
       return reply.code(outcome === 'created' ? 201 : 200).send(shown(kept));
     },
   );

@@ -1,5 +1,5 @@
 import type { Scenario } from '../../conversation/scenarios/built-in.ts';
-import type { ScenarioStore } from '../../conversation/scenarios/store.ts';
+import { MOST_SCENARIOS, type ScenarioStore } from '../../conversation/scenarios/store.ts';
 import { answered } from './answers.ts';
 import type { RedisClient } from './connection.ts';
 
@@ -25,10 +25,14 @@ export class RedisScenarios implements ScenarioStore {
       .sort((one, other) => (one.name < other.name ? -1 : 1));
   }
 
-  async put(tenant: string, scenario: Scenario): Promise<'created' | 'replaced'> {
-    const added = await answered(
-      this.#client.hset(this.#key(tenant), scenario.name, JSON.stringify(scenario)),
-    );
+  async put(tenant: string, scenario: Scenario): Promise<'created' | 'replaced' | 'full'> {
+    const key = this.#key(tenant);
+    // Those who come at the same moment may exceed the limit by as many as they are.
+    const kept = await answered(this.#client.hlen(key));
+    if (kept >= MOST_SCENARIOS && (await answered(this.#client.hexists(key, scenario.name))) === 0) {
+      return 'full';
+    }
+    const added = await answered(this.#client.hset(key, scenario.name, JSON.stringify(scenario)));
     return added === 1 ? 'created' : 'replaced';
   }
 

@@ -1,13 +1,27 @@
 import type Database from 'better-sqlite3';
 import type { Scenario } from '../../conversation/scenarios/built-in.ts';
-import type { ScenarioStore } from '../../conversation/scenarios/store.ts';
+import { MOST_SCENARIOS, type ScenarioStore } from '../../conversation/scenarios/store.ts';
 
-/** The scenarios that tenants keep of their own, in the file of the log. Each write is a commit of its own. */
+/** A scenario that is kept, or with null removed. */
+export interface ScenarioOperation {
+  kind: 'scenario';
+  tenant: string;
+  name: string;
+  json: string | null;
+}
+
+export type ScenarioOutcome = 'created' | 'replaced' | 'full' | 'removed' | 'not_found';
+
+type Submit = (operation: ScenarioOperation) => Promise<{ outcome: string }>;
+
+/** The scenarios that tenants keep of their own, in the file of the log, and written as it is. */
 export class SqliteScenarios implements ScenarioStore {
   readonly #database: Database.Database;
+  readonly #submit: Submit;
 
-  constructor(database: Database.Database) {
+  constructor(database: Database.Database, submit: Submit) {
     this.#database = database;
+    this.#submit = submit;
   }
 
   async get(tenant: string, name: string): Promise<Scenario | undefined> {
@@ -24,18 +38,31 @@ export class SqliteScenarios implements ScenarioStore {
       .map(({ json }) => JSON.parse(json) as Scenario);
   }
 
-  async put(tenant: string, scenario: Scenario): Promise<'created' | 'replaced'> {
-    const was = await this.get(tenant, scenario.name);
-    this.#database
-      .prepare('INSERT OR REPLACE INTO scenarios (tenant, name, json) VALUES (?, ?, ?)')
-      .run(tenant, scenario.name, JSON.stringify(scenario));
-    return was ? 'replaced' : 'created';
+  async put(tenant: string, scenario: Scenario): Promise<'created' | 'replaced' | 'full'> {
+    const json = JSON.stringify(scenario);
+    const { outcome } = await this.#submit({ kind: 'scenario', tenant, name: scenario.name, json });
+    return outcome as 'created' | 'replaced' | 'full';
   }
 
   async delete(tenant: string, name: string): Promise<boolean> {
-    const { changes } = this.#database
-      .prepare('DELETE FROM scenarios WHERE tenant = ? AND name = ?')
-      .run(tenant, name);
-    return changes > 0;
+    const { outcome } = await this.#submit({ kind: 'scenario', tenant, name, json: null });
+    return outcome === 'removed';
   }
+}
+
+/** What carries out an operation, within a transaction. */
+export function scenarioWriter(
+  database: Database.Database,
+): (operation: ScenarioOperation) => ScenarioOutcome {
+  const find = database.prepare('SELECT 1 FROM scenarios WHERE tenant = ? AND name = ?');
+  const count = database.prepare<[string], number>('SELECT count(*) FROM scenarios WHERE tenant = ?').pluck();
+  const insert = database.prepare('INSERT OR REPLACE INTO scenarios (tenant, name, json) VALUES (?, ?, ?)');
+  const remove = database.prepare('DELETE FROM scenarios WHERE tenant = ? AND name = ?');
+  return ({ tenant, name, json }) => {
+    if (json === null) return remove.run(tenant, name).changes > 0 ? 'removed' : 'not_found';
+    const isKept = find.get(tenant, name) !== undefined;
+    if (!isKept && (count.get(tenant) ?? 0) >= MOST_SCENARIOS) return 'full';
+    insert.run(tenant, name, json);
+    return isKept ? 'replaced' : 'created';
+  };
 }

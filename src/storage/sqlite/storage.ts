@@ -87,7 +87,6 @@ class Storage implements SqliteStorage {
     onAppend: (milliseconds: number) => void,
   ) {
     this.#database = database;
-    this.scenarios = new SqliteScenarios(database);
     this.#lock = lock;
     this.#onAppend = onAppend;
     this.#beginnings = new Beginnings(database);
@@ -104,6 +103,7 @@ class Storage implements SqliteStorage {
         else if (result.entries.length > 0) live.appended(operation.id, result.entries);
       },
     );
+    this.scenarios = new SqliteScenarios(database, (operation) => this.#commits.submit(operation));
   }
 
   async append(

@@ -10,6 +10,7 @@ import {
 import { writeDetails } from '../../conversation/log/record.ts';
 import type { ConversationSettings } from '../../conversation/log/settings.ts';
 import { facetsOf } from './facets.ts';
+import { type ScenarioOperation, type ScenarioOutcome, scenarioWriter } from './scenarios.ts';
 import { openTopicIndex } from './topics.ts';
 
 /** One change of state, as plain data, so that it may cross to another thread. Times are milliseconds since 1970. */
@@ -39,11 +40,12 @@ export type WriteOperation =
   | { kind: 'remove'; id: string }
   /** Notes what calls of a day (UTC, `2026-01-31`) have cost, in US dollars. */
   | { kind: 'spent'; day: string; usd: number }
+  | ScenarioOperation
   /** Writes a page and changes nothing, to see that it can be done. */
   | { kind: 'check' };
 
 export interface WriteResult {
-  outcome: AppendOutcome | CreateOutcome['outcome'] | 'removed' | 'noted';
+  outcome: AppendOutcome | CreateOutcome['outcome'] | ScenarioOutcome | 'removed' | 'noted';
   /** What readers are to be told. */
   entries: readonly LogEntry[];
   /** The id of the conversation that an idempotency key stands for. */
@@ -87,6 +89,7 @@ export function createWriter(
     'INSERT OR IGNORE INTO facets (tenant, name, value, conversation) VALUES (?, ?, ?, ?)',
   );
   const topics = openTopicIndex(database);
+  const writeScenario = scenarioWriter(database);
   const insertEvent = database.prepare(
     'INSERT INTO events (conversation, seq, type, json) VALUES (?, ?, ?, ?)',
   );
@@ -224,6 +227,8 @@ export function createWriter(
       case 'spent':
         addSpending.run(operation.day, operation.usd);
         return { outcome: 'noted', entries: [] };
+      case 'scenario':
+        return { outcome: writeScenario(operation), entries: [] };
       case 'check':
         database.pragma(`user_version = ${Number(database.pragma('user_version', { simple: true }))}`);
         return { outcome: 'noted', entries: [] };

@@ -18,15 +18,25 @@ export function turnDue(facts: Facts): Due {
       return speak(byMention(facts, policy));
     case 'moderator':
       return { kind: 'choose' };
-    case 'debate': {
-      const place = debatePlaceOf(facts.settings, facts.turns);
-      return place ? speak(place.speaker) : { kind: 'over' };
-    }
+    case 'debate':
+      return debateDue(facts);
     case 'panel':
       return panelDue(facts, policy);
     default:
       return policy satisfies never;
   }
+}
+
+/** Whether the talk has come to the end that its policy plans: that of a debate or a panel. */
+export function isPlanOver(facts: Pick<Facts, 'settings' | 'turns'>): boolean {
+  const { turnPolicy } = facts.settings;
+  if (turnPolicy?.type === 'debate') return debateDue(facts).kind === 'over';
+  return turnPolicy?.type === 'panel' && panelDue(facts, turnPolicy).kind === 'over';
+}
+
+function debateDue({ settings, turns }: Pick<Facts, 'settings' | 'turns'>): Due {
+  const place = debatePlaceOf(settings, turns);
+  return place ? speak(place.speaker) : { kind: 'over' };
 }
 
 function speak(speaker: number): Due {
