@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { newConversation } from '../../conversation/log/creation.ts';
@@ -8,10 +8,10 @@ import { endConversation } from '../../conversation/log/shared-queue.ts';
 import { notFound } from '../../errors.ts';
 import { conversation } from '../../protocol/conversation.ts';
 import { creationRequest } from '../../protocol/creation.ts';
-import { DEFAULT_TENANT } from '../../protocol/events.ts';
 import { conversationList } from '../../protocol/lists.ts';
 import { problem } from '../../protocol/problem.ts';
 import { conversationsQuery, idParameter, terminationRequest } from '../../protocol/requests.ts';
+import { callerOf } from '../caller.ts';
 import { viewConversation } from '../conversation-view.ts';
 import { createConversation, settingsFor } from '../creation.ts';
 import { idempotencyOf } from '../idempotency.ts';
@@ -22,10 +22,14 @@ const ID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/;
 /**
  * The record of the conversation that a request names.
  *
- * @throws AppError `not_found`, also where the id is no id
+ * @throws AppError `not_found`, also where the id is no id, or it is another tenant's
  */
-export async function findConversation({ catalog }: ServerParts, id: string): Promise<ConversationRecord> {
-  const record = ID.test(id) ? await catalog.get(DEFAULT_TENANT, id) : undefined;
+export async function findConversation(
+  { catalog }: Pick<ServerParts, 'catalog'>,
+  request: FastifyRequest,
+): Promise<ConversationRecord> {
+  const { id } = request.params as { id: string };
+  const record = ID.test(id) ? await catalog.get(callerOf(request).reads, id) : undefined;
   if (!record) throw notFound('There is no conversation with this id');
   return record;
 }
@@ -50,11 +54,8 @@ export function registerConversations(server: FastifyInstance, parts: ServerPart
     },
     async (request, reply) => {
       const idempotency = idempotencyOf(request);
-      const wanted = {
-        tenant: DEFAULT_TENANT,
-        settings: await settingsFor(request.body, DEFAULT_TENANT, parts),
-        idempotency,
-      };
+      const { tenant } = callerOf(request);
+      const wanted = { tenant, settings: await settingsFor(request.body, tenant, parts), idempotency };
       const { record, replayed } = await createConversation(parts, wanted, newConversation);
       if (!replayed) request.log.info({ conversation_id: record.id }, 'conversation.created');
       if (replayed) reply.header('idempotency-replayed', 'true');
@@ -78,7 +79,10 @@ export function registerConversations(server: FastifyInstance, parts: ServerPart
     },
     async (request) => {
       const { limit, cursor, ...filter } = request.query;
-      const { items, nextCursor } = await parts.catalog.list(DEFAULT_TENANT, filter, { limit, cursor });
+      const { items, nextCursor } = await parts.catalog.list(callerOf(request).reads, filter, {
+        limit,
+        cursor,
+      });
       return { items: items.map(viewConversation), nextCursor };
     },
   );
@@ -94,7 +98,7 @@ export function registerConversations(server: FastifyInstance, parts: ServerPart
         response: { 200: conversation, 404: problem },
       },
     },
-    async (request) => viewConversation(await findConversation(parts, request.params.id)),
+    async (request) => viewConversation(await findConversation(parts, request)),
   );
 
   app.post(
@@ -111,9 +115,9 @@ export function registerConversations(server: FastifyInstance, parts: ServerPart
       },
     },
     async (request) => {
-      const record = await findConversation(parts, request.params.id);
+      const record = await findConversation(parts, request);
       await endByUser(parts, record, request.body?.detail);
-      return viewConversation(await findConversation(parts, record.id));
+      return viewConversation(await findConversation(parts, request));
     },
   );
 
@@ -129,7 +133,7 @@ export function registerConversations(server: FastifyInstance, parts: ServerPart
       },
     },
     async (request, reply) => {
-      const record = await findConversation(parts, request.params.id);
+      const record = await findConversation(parts, request);
       await endByUser(parts, record, 'deleted');
       if (!(await parts.catalog.delete(record.tenant, record.id)))
         throw notFound('There is no conversation with this id');

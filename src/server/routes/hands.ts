@@ -1,4 +1,4 @@
-import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { approve } from '../../conversation/hands/approve.ts';
@@ -30,6 +30,7 @@ import { message } from '../../protocol/message.ts';
 import { problem } from '../../protocol/problem.ts';
 import { readEvent } from '../../protocol/read-event.ts';
 import { idParameter } from '../../protocol/requests.ts';
+import { callerOf } from '../caller.ts';
 import { viewConversation } from '../conversation-view.ts';
 import { createConversation, settingsFor } from '../creation.ts';
 import { idempotencyOf, sha256 } from '../idempotency.ts';
@@ -45,21 +46,22 @@ export function registerHands(server: FastifyInstance, parts: ServerParts): void
   const answering = { tags: ['hands'], params: idParameter, response: { 200: conversation, ...FAILURES } };
 
   /** Does it, and has the conversation go on where it is to. */
-  async function take(id: string, hand: Hand, log: FastifyBaseLogger, who: Omit<Doing, 'at'> = {}) {
-    const found = await findConversation(parts, id);
-    const { state, events, isReplay } = await takeHand(parts, found.id, hand, who);
-    if (isReplay) return { found, events, isReplay };
+  async function take(request: FastifyRequest, hand: Hand, asked?: Doing['request']) {
+    const { id } = await findConversation(parts, request);
+    const { key } = callerOf(request);
+    const { state, events, isReplay } = await takeHand(parts, id, hand, { key, request: asked });
+    if (isReplay) return { events, isReplay };
     for (const { type } of events) {
-      log.info({ conversation_id: found.id, kind: type }, 'conversation.changed');
+      request.log.info({ conversation_id: id, kind: type }, 'conversation.changed');
     }
-    for (const happening of happeningsIn(found.id, events, state.turns)) parts.observe(happening);
-    if (events.length > 0 && state.status === 'running') parts.runner.wake(found.id);
-    return { found, events, isReplay };
+    for (const happening of happeningsIn(id, events, state.turns)) parts.observe(happening);
+    if (events.length > 0 && state.status === 'running') parts.runner.wake(id);
+    return { events, isReplay };
   }
 
-  async function answer(id: string, hand: Hand, log: FastifyBaseLogger): Promise<Conversation> {
-    const { found } = await take(id, hand, log);
-    return viewConversation(await findConversation(parts, found.id));
+  async function answer(request: FastifyRequest, hand: Hand): Promise<Conversation> {
+    await take(request, hand);
+    return viewConversation(await findConversation(parts, request));
   }
 
   app.post(
@@ -75,7 +77,7 @@ export function registerHands(server: FastifyInstance, parts: ServerParts): void
         body: pauseRequest,
       },
     },
-    (request) => answer(request.params.id, pause(request.body ?? {}), request.log),
+    (request) => answer(request, pause(request.body ?? {})),
   );
 
   app.post(
@@ -88,7 +90,7 @@ export function registerHands(server: FastifyInstance, parts: ServerParts): void
         body: resumeRequest,
       },
     },
-    (request) => answer(request.params.id, resume, request.log),
+    (request) => answer(request, resume),
   );
 
   app.post(
@@ -101,7 +103,7 @@ export function registerHands(server: FastifyInstance, parts: ServerParts): void
         body: nextRequest,
       },
     },
-    (request) => answer(request.params.id, choose(request.body.agent), request.log),
+    (request) => answer(request, choose(request.body.agent)),
   );
 
   app.post(
@@ -114,7 +116,7 @@ export function registerHands(server: FastifyInstance, parts: ServerParts): void
         body: approvalRequest(parts.maxMessageLength),
       },
     },
-    (request) => answer(request.params.id, approve(request.body), request.log),
+    (request) => answer(request, approve(request.body)),
   );
 
   app.post(
@@ -135,8 +137,8 @@ export function registerHands(server: FastifyInstance, parts: ServerParts): void
     },
     async (request, reply) => {
       const asked = idempotencyOf(request);
-      const who = asked ? { request: { key: sha256(asked.key), body: asked.bodyHash } } : {};
-      const { events, isReplay } = await take(request.params.id, say(request.body), request.log, who);
+      const named = asked ? { key: sha256(asked.key), body: asked.bodyHash } : undefined;
+      const { events, isReplay } = await take(request, say(request.body), named);
       const [said] = events;
       if (said?.type !== 'message') throw new Error('nothing was said');
       if (isReplay) reply.header('idempotency-replayed', 'true');
@@ -159,10 +161,10 @@ export function registerHands(server: FastifyInstance, parts: ServerParts): void
     },
     async (request) => {
       const { seq } = request.body;
-      const { id } = await findConversation(parts, request.params.id);
+      const { id } = await findConversation(parts, request);
       const target = await messageAt(id, seq);
       assertRetractable(target);
-      await take(id, retract(request.body), request.log);
+      await take(request, retract(request.body));
       return { ...target, retracted: true };
     },
   );
@@ -191,7 +193,7 @@ export function registerHands(server: FastifyInstance, parts: ServerParts): void
       },
     },
     async (request, reply) => {
-      const { id, tenant, settings: original, retracted } = await findConversation(parts, request.params.id);
+      const { id, tenant, settings: original, retracted } = await findConversation(parts, request);
       const { atSeq, ...given } = request.body ?? {};
       const idempotency = idempotencyOf(request, `${id}/fork`);
       const copied = await readCopies(parts.log, id, retracted, atSeq);

@@ -6,7 +6,6 @@ import { BUILT_IN_SCENARIOS, type Scenario } from '../../conversation/scenarios/
 import { findScenario, isBuiltIn, MOST_SCENARIOS } from '../../conversation/scenarios/store.ts';
 import { AppError, invalid, notFound } from '../../errors.ts';
 import type { ConversationRequest } from '../../protocol/creation.ts';
-import { DEFAULT_TENANT } from '../../protocol/events.ts';
 import { problem } from '../../protocol/problem.ts';
 import {
   isScenarioName,
@@ -16,6 +15,7 @@ import {
   scenarioParameter,
   scenarioRequest,
 } from '../../protocol/scenarios.ts';
+import { callerOf } from '../caller.ts';
 import { resolvedSettings } from '../creation.ts';
 import type { ServerParts } from '../parts.ts';
 
@@ -33,8 +33,8 @@ export function registerScenarios(server: FastifyInstance, parts: ServerParts): 
         response: { 200: scenarioList, 503: problem },
       },
     },
-    async () => {
-      const own = await parts.scenarios.list(DEFAULT_TENANT);
+    async (request) => {
+      const own = await parts.scenarios.list(callerOf(request).tenant);
       return { items: [...BUILT_IN_SCENARIOS, ...own].map(shown), nextCursor: null };
     },
   );
@@ -51,7 +51,7 @@ export function registerScenarios(server: FastifyInstance, parts: ServerParts): 
       },
     },
     async (request) => {
-      const found = await findScenario(parts.scenarios, DEFAULT_TENANT, request.params.name);
+      const found = await findScenario(parts.scenarios, callerOf(request).tenant, request.params.name);
       if (!found) throw notFound('There is no scenario with this name');
       return shown(found);
     },
@@ -80,7 +80,7 @@ export function registerScenarios(server: FastifyInstance, parts: ServerParts): 
       const { title, description, settings } = request.body;
       assertUsable(settings, parts);
       const kept: Scenario = { name, title, description, settings };
-      const outcome = await parts.scenarios.put(DEFAULT_TENANT, kept);
+      const outcome = await parts.scenarios.put(callerOf(request).tenant, kept);
       if (outcome === 'full') {
         const detail = `At most ${MOST_SCENARIOS} scenarios of your own are kept: delete one first`;
         throw new AppError('conflict', detail);
@@ -108,7 +108,7 @@ export function registerScenarios(server: FastifyInstance, parts: ServerParts): 
     async (request, reply) => {
       const { name } = request.params;
       if (isBuiltIn(name)) throw new AppError('conflict', `The scenario ${name} is built in, and stays`);
-      if (!(await parts.scenarios.delete(DEFAULT_TENANT, name))) {
+      if (!(await parts.scenarios.delete(callerOf(request).tenant, name))) {
         throw notFound('There is no scenario with this name');
       }
       return reply.code(204).send();

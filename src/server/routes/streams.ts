@@ -68,7 +68,7 @@ export async function registerStreams(
     if (isDraining()) {
       throw new AppError('overloaded', 'The server is shutting down', { retryAfterSeconds: 5 });
     }
-    const conversation = await findConversation(parts, request.params.id);
+    const conversation = await findConversation(parts, request);
     const { after } = request.query;
     // Where events may be lost, a reader that comes back from beyond the end is told that its own are.
     const lastSeq = parts.logIsLossy ? Infinity : conversation.lastSeq;

@@ -33,7 +33,7 @@ export function registerTranscripts(server: FastifyInstance, parts: ServerParts)
     },
     async (request) => {
       const { sender, q, limit, cursor } = request.query;
-      const { id, retracted } = await findConversation(parts, request.params.id);
+      const { id, retracted } = await findConversation(parts, request);
       const { items, nextCursor } = await parts.catalog.messages(
         id,
         { sender, q },
@@ -68,7 +68,7 @@ export function registerTranscripts(server: FastifyInstance, parts: ServerParts)
     },
     async (request, reply) => {
       const { limit, cursor } = request.query;
-      const { id, lastSeq } = await findConversation(parts, request.params.id);
+      const { id, lastSeq } = await findConversation(parts, request);
       const entries = await parts.log.readOn(id, cursor, limit);
       const last = entries.at(-1)?.seq ?? lastSeq;
       const nextCursor = last < lastSeq ? `"${last}"` : 'null';
@@ -96,7 +96,7 @@ export function registerTranscripts(server: FastifyInstance, parts: ServerParts)
     },
     async (request) => {
       const { limit, cursor } = request.query;
-      const { id, lastSeq } = await findConversation(parts, request.params.id);
+      const { id, lastSeq } = await findConversation(parts, request);
       const after = Math.max(cursor, OPENING_SEQ);
       const [before] = await parts.log.readOn(id, after - 1, 1);
       const entries = before ? await parts.log.readOn(id, after, limit) : [];
