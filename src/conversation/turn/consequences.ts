@@ -1,4 +1,11 @@
-import { type ConversationEvent, defined, type Ending, nudgeEvent, terminationEvent } from '../log/events.ts';
+import {
+  type ConversationEvent,
+  defined,
+  type Ending,
+  nudgeEvent,
+  resumedEvent,
+  terminationEvent,
+} from '../log/events.ts';
 import type { ConversationState } from '../log/state.ts';
 import { nudgeDue } from '../policies/nudge.ts';
 import { standardConditions } from '../policies/termination.ts';
@@ -11,7 +18,7 @@ export function consequences(state: ConversationState, at: Date): readonly Conve
   const isWithinRound = spokenInRound(state) > 0 && state.turns < state.settings.maxTurns;
   if (isWithinRound) return [];
   const ending = standardConditions(state, at);
-  if (ending) return [endEvent(state, at, ending)];
+  if (ending) return endEvents(state, at, ending);
   const nudge = nudgeDue(state);
   return nudge ? [nudgeEvent(state.lastSeq + 1, at, nudge)] : [];
 }
@@ -25,17 +32,22 @@ const DECIDED_BEHIND: ReadonlySet<Ending['reason']> = new Set([
   'condition',
 ]);
 
-/** The end, or where something is decided before it, that it is certain. */
-export function endEvent(state: ConversationState, at: Date, ending: Ending): ConversationEvent {
+/**
+ * The end, or where something is decided before it, that it is certain. That ends a pause, too: nobody could lift it
+ * any more, and what is decided is no turn to wait with.
+ */
+export function endEvents(state: ConversationState, at: Date, ending: Ending): readonly ConversationEvent[] {
   const { reason, detail } = ending;
+  const seq = state.lastSeq + 1;
   if (state.closing || !DECIDED_BEHIND.has(reason) || !decidesAtEnd(state.settings)) {
-    return terminationEvent(state.lastSeq + 1, at, ending);
+    return [terminationEvent(seq, at, ending)];
   }
-  return {
-    seq: state.lastSeq + 1,
+  const closing: ConversationEvent = {
+    seq,
     type: 'conversation.closing',
     at: at.toISOString(),
     reason,
     ...defined({ detail }),
   };
+  return state.status === 'paused' ? [closing, resumedEvent(seq + 1, at, { by: 'system' })] : [closing];
 }

@@ -10,7 +10,7 @@ import { inTurn, roundRobin } from '../policies/turn/speakers.ts';
 import { verdictOf } from '../policies/verdicts.ts';
 import { countVotes } from '../policies/votes.ts';
 import { ask, charge, type Reply } from './ask.ts';
-import { endEvent } from './consequences.ts';
+import { endEvents } from './consequences.ts';
 import { decide, votersOf } from './decide.ts';
 import { recentFor } from './request.ts';
 import type { Run } from './run.ts';
@@ -175,7 +175,7 @@ function closing(parts: SpeakParts, state: ConversationState, decision: Vote): C
   if (closed.winner === null || decision.type !== 'consensus') return [closed];
   const { agree = 0 } = closed.tally;
   const detail = `${agree} of ${state.ballots.length} agree`;
-  return [closed, endEvent(apply(state, closed), at, { reason: 'consensus', detail, by: 'system' })];
+  return [closed, ...endEvents(apply(state, closed), at, { reason: 'consensus', detail, by: 'system' })];
 }
 
 /** What can be voted for: by one voter, or by all. */

@@ -3,7 +3,7 @@ import { readState } from '../log/read-state.ts';
 import type { ConversationState } from '../log/state.ts';
 import { deadline, standardConditions, timeout } from '../policies/termination.ts';
 import { spokenInRound } from '../policies/turn/panel.ts';
-import { endEvent } from './consequences.ts';
+import { endEvents } from './consequences.ts';
 import { decide } from './decide.ts';
 import { choose, judge, vote } from './decisions.ts';
 import { type Drain, Run } from './run.ts';
@@ -129,7 +129,7 @@ function waitFor(conversationId: string, state: ConversationState, at: Date): re
 async function end(parts: SpeakParts, session: Session, ending: Ending): Promise<void> {
   // It is ended whether or not the run is stopped meanwhile.
   await session.append(
-    (state) => (state.status === 'terminated' ? [] : [endEvent(state, parts.now(), ending)]),
+    (state) => (state.status === 'terminated' ? [] : endEvents(state, parts.now(), ending)),
     NEVER,
   );
 }

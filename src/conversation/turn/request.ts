@@ -74,11 +74,13 @@ const MOST_HIDDEN = 400;
 export async function recentFor(
   log: Pick<ConversationLog, 'getContext'>,
   conversationId: string,
-  { hidden, retracted }: ConversationState,
+  { lastSeq, hidden, retracted }: ConversationState,
   agent: string | undefined,
   limit: number,
 ): Promise<readonly ContextMessage[]> {
-  const recent = await log.getContext(conversationId, limit + Math.min(hidden, MOST_HIDDEN));
+  const read = await log.getContext(conversationId, limit + Math.min(hidden, MOST_HIDDEN));
+  // What was said since the state was read may be for others alone, which the state doesn't know yet.
+  const recent = read.filter(({ seq }) => seq <= lastSeq);
   if (hidden === 0) return recent;
   const mayRead = ({ sender, visibleTo }: ContextMessage): boolean =>
     !visibleTo || (agent !== undefined && (sender === agent || visibleTo.includes(agent)));

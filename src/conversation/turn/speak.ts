@@ -98,6 +98,8 @@ async function tryUntilSpoken(parts: SpeakParts, turn: Turn, run: Run): Promise<
     }
     candidate = next;
     if (!(await pause(parts, retryInMs ?? 0, run.signal))) return undefined;
+    // What was said, whispered or retracted meanwhile counts for the next try.
+    if (!(await session.readAgain())) return undefined;
   }
 }
 
