@@ -49,6 +49,7 @@ export default {
     only('security', 'conversation', 'errors'),
     only('observability', 'conversation', 'errors', 'protocol'),
     only('server', 'conversation', 'errors', 'observability', 'protocol', 'runner', 'security/addresses'),
+    only('doors', 'conversation', 'errors', 'observability', 'protocol', 'security', 'server'),
     only('client', 'protocol'),
     {
       name: 'client-types-only',

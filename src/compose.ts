@@ -16,6 +16,7 @@ import type { BindModel } from './conversation/turn/model-binding.ts';
 import { runConversation } from './conversation/turn/orchestrator.ts';
 import type { Provider, ProviderError } from './conversation/turn/provider.ts';
 import { retryDelayMs } from './conversation/turn/retry.ts';
+import { registerOpenAiDoor } from './doors/openai/door.ts';
 import { createJournal } from './observability/journal.ts';
 import { createLogger, type LineSink, type Logger } from './observability/logger.ts';
 import { createMetrics } from './observability/metrics.ts';
@@ -30,6 +31,7 @@ import { pricedModels, priceOf } from './providers/prices.ts';
 import { createSanitiser } from './security/sanitise.ts';
 import { createMasker } from './security/secrets.ts';
 import { buildApp } from './server/app.ts';
+import type { ServerParts } from './server/parts.ts';
 
 /** They last for days. */
 const PAUSES_LOOKED_AT_EVERY_MS = 10 * 60 * 1000;
@@ -169,7 +171,7 @@ export async function compose(
     maxActive: config.MAX_ACTIVE_CONVERSATIONS,
   });
 
-  const app = await buildApp({
+  const serverParts: ServerParts = {
     log: storage,
     catalog: storage,
     scenarios: backend.scenarios,
@@ -198,7 +200,8 @@ export async function compose(
     tracer,
     createFastify: tracing?.traceFastify(fastify) ?? fastify,
     logger,
-  });
+  };
+  const app = await buildApp(serverParts, [registerOpenAiDoor]);
 
   try {
     await backend.assertUsable();

@@ -7,7 +7,7 @@ import { asksForWebSocket } from './upgrade.ts';
 /** Methods that change nothing. */
 const READING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** What a page may read of an answer besides its body. */
-const EXPOSED = ['location', 'idempotency-replayed', 'retry-after', 'x-request-id'];
+const EXPOSED = ['location', 'idempotency-replayed', 'retry-after', 'x-request-id', 'x-aic-conversation-id'];
 /** How long a browser needn't ask again what a page may do, in seconds. */
 const PREFLIGHT_SECONDS = 600;
 

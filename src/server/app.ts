@@ -23,8 +23,18 @@ const HEALTH_ROUTES: ReadonlySet<string | undefined> = new Set(['/livez', '/read
 /** Who has not gone this long after the good-bye is cut off, in milliseconds. */
 const GOODBYE_MS = 1000;
 
+/**
+ * Another way in, over the same use cases as the routes: it registers its own in the scope of all that ask for a key.
+ * What it keeps open belongs to the connections, which end with the server.
+ */
+export type Door = (
+  scope: FastifyInstance,
+  parts: ServerParts,
+  connections: Connections,
+) => void | Promise<void>;
+
 /** The HTTP server, ready to listen. Closing it ends all streams with 1001 first. */
-export async function buildApp(parts: ServerParts): Promise<FastifyInstance> {
+export async function buildApp(parts: ServerParts, doors: readonly Door[]): Promise<FastifyInstance> {
   const logger: FastifyBaseLogger = parts.logger.child({ logger: 'http' });
   const app = parts.createFastify({
     loggerInstance: logger,
@@ -86,6 +96,7 @@ export async function buildApp(parts: ServerParts): Promise<FastifyInstance> {
     registerScenarios(scope, parts);
     await registerStreams(scope, parts, connections, () => draining);
     registerOperations(scope, parts);
+    for (const door of doors) await door(scope, parts, connections);
   });
   return app;
 }

@@ -164,8 +164,8 @@ export function eventStreamConnection(
   };
 }
 
-/** While the operating system takes all at once, each write is a call of it, and costs more than its frame. */
-async function together(wire: Writable, sending: () => void): Promise<void> {
+/** Has what is written meanwhile go out in one piece. While the operating system takes all at once, each write is a call of it, and costs more than its frame. */
+export async function together(wire: Writable, sending: () => void): Promise<void> {
   wire.cork();
   try {
     sending();
@@ -175,6 +175,7 @@ async function together(wire: Writable, sending: () => void): Promise<void> {
   await nextRound();
 }
 
-async function drained(wire: Writable, signal: AbortSignal): Promise<void> {
+/** Waits until what was written has been taken. */
+export async function drained(wire: Writable, signal: AbortSignal): Promise<void> {
   if (wire.writableNeedDrain) await once(wire, 'drain', { signal });
 }

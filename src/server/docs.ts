@@ -20,6 +20,7 @@ export async function describeRoutes(app: FastifyInstance): Promise<void> {
       tags: [
         { name: 'conversations', description: 'Start, read and end conversations' },
         { name: 'streams', description: 'Watch conversations live' },
+        { name: 'openai', description: 'Ask a scenario as if it were a model of OpenAI' },
         { name: 'operations', description: 'Health, metrics and providers' },
       ],
     },

@@ -34,9 +34,7 @@ export function registerProblems(
 }
 
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const known = error instanceof AppError ? error : fromFramework(error);
-  if (!known) request.log.error({ error }, 'request.failed');
-  const failure = known ?? new AppError('internal', `The log tells more under the request id ${request.id}`);
+  const failure = failureIn(error, request);
   const { status, title } = ERRORS[failure.code];
   const body: Problem = {
     type: `urn:problem:${failure.code}`,
@@ -51,6 +49,13 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   // The connection of a handshake that is refused is closed behind its answer.
   if (asksForWebSocket(request.raw)) reply.header('connection', 'close');
   return reply.code(status).header('content-type', 'application/problem+json').send(JSON.stringify(body));
+}
+
+/** What is told of an error: itself where it is of our table, and nothing but the request's id where it is a fault. */
+export function failureIn(error: unknown, request: FastifyRequest): AppError {
+  const known = error instanceof AppError ? error : fromFramework(error);
+  if (!known) request.log.error({ error }, 'request.failed');
+  return known ?? new AppError('internal', `The log tells more under the request id ${request.id}`);
 }
 
 function fromFramework(error: unknown): AppError | undefined {

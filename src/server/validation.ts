@@ -18,7 +18,8 @@ export const validatorCompiler: FastifySchemaCompiler<z.ZodType> =
 /** Answers are written as they are: that they keep to their schemas is what the tests are for. */
 export const serializerCompiler: FastifySerializerCompiler<z.ZodType> = () => (data) => JSON.stringify(data);
 
-function faultsOf({ issues }: z.ZodError): Fault[] {
+/** Everything that a schema finds wrong. */
+export function faultsOf({ issues }: z.ZodError): Fault[] {
   return issues
     .flatMap((issue): Fault[] => {
       const path = issue.path.join('.');

@@ -142,8 +142,9 @@ export function registerConversations(server: FastifyInstance, parts: ServerPart
   );
 }
 
-async function endByUser(
-  parts: ServerParts,
+/** Ends a conversation by who asks, wherever it runs. */
+export async function endByUser(
+  parts: Pick<ServerParts, 'log' | 'catalog' | 'observe'>,
   { id, turns }: ConversationRecord,
   detail: string | undefined,
 ): Promise<void> {
