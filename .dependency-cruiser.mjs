@@ -68,9 +68,9 @@ export default {
     only('cli', 'client', 'migration'),
     {
       name: 'one-composer',
-      comment: 'Only compose.ts builds parts; only main.ts composes.',
+      comment: 'Only compose.ts builds parts; only the server and what runs in a command compose.',
       severity: 'error',
-      from: { path: '^src/', pathNot: '^src/main\\.ts$' },
+      from: { path: '^src/', pathNot: '^src/(main|local)\\.ts$' },
       to: { path: '^src/compose\\.ts$' },
     },
     {

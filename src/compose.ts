@@ -51,7 +51,7 @@ export interface Platform {
  * are in force.
  *
  * @param extra providers that play in the place of those with the same id; the tracing, where it is on; what the
- * output could not take
+ * output could not take; who holds DATA_DIR, null to read it beside whoever does
  * @throws StorageError where DATA_DIR can't be used, or the Redis of REDIS_URL
  */
 export async function compose(
@@ -61,6 +61,7 @@ export async function compose(
     providers?: ReadonlyMap<string, Provider>;
     tracing?: Tracing | undefined;
     logLosses?: Readonly<LogLosses>;
+    holder?: string | null;
   } = {},
 ): Promise<Platform> {
   const mask = createMasker(secretsOf(config));
@@ -69,7 +70,8 @@ export async function compose(
     onLine: (level) => metrics.logged(level),
     around: tracing?.logFields,
   });
-  const backend = await openBackend(config, logger, {
+  const { holder = `process ${process.pid} on ${config.HOST}:${config.PORT}` } = extra;
+  const backend = await openBackend(config, logger, holder, {
     appended: (milliseconds) => metrics.appended(backend.name, milliseconds),
     protectionShared: (kind, isShared) => metrics.protectionShared(kind, isShared),
   });
@@ -234,6 +236,7 @@ export async function compose(
 async function openBackend(
   config: Config,
   logger: Logger,
+  holder: string | null,
   meters: {
     appended: (milliseconds: number) => void;
     protectionShared: (kind: ProtectionKind, isShared: boolean) => void;
@@ -241,8 +244,8 @@ async function openBackend(
 ): Promise<Backend> {
   const { REDIS_URL, DATA_DIR, DAILY_COST_LIMIT_USD } = config;
   if (REDIS_URL === undefined) {
-    const holder = `process ${process.pid} on ${config.HOST}:${config.PORT}, started ${new Date().toISOString()}`;
-    return openEmbedded(DATA_DIR, holder, DAILY_COST_LIMIT_USD, meters.appended);
+    const since = holder && `${holder}, started ${new Date().toISOString()}`;
+    return openEmbedded(DATA_DIR, since, DAILY_COST_LIMIT_USD, meters.appended);
   }
   // What one process alone doesn't need isn't loaded there.
   const { openDistributed } = await import('./backends/distributed.ts');

@@ -2,25 +2,26 @@ import { LocalLive } from '../live/local.ts';
 import { LocalDailyBudget } from '../protection/daily-budget.ts';
 import { UNSHARED } from '../protection/shared-protection.ts';
 import { LocalRunner } from '../runner/local.ts';
-import { openSqliteStorage } from '../storage/sqlite/storage.ts';
+import { openSqliteStorage, readSqliteStorage } from '../storage/sqlite/storage.ts';
 import type { Backend } from './backend.ts';
 
 /**
  * All in this process: needs nothing but a folder.
  *
- * @param holder one line that says who holds the folder
+ * @param holder one line that says who holds the folder; null to read it only, whoever holds it
  * @param dailyLimitUsd Infinity: none
  * @param onAppend told how long each append took, in milliseconds
  * @throws StorageError where the folder can't be used
  */
 export function openEmbedded(
   folder: string,
-  holder: string,
+  holder: string | null,
   dailyLimitUsd: number,
   onAppend: (milliseconds: number) => void,
 ): Backend {
   const live = new LocalLive();
-  const storage = openSqliteStorage(folder, holder, live, onAppend);
+  const storage =
+    holder === null ? readSqliteStorage(folder, live) : openSqliteStorage(folder, holder, live, onAppend);
   const now = (): Date => new Date();
   return {
     name: 'sqlite',

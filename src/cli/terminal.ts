@@ -1,3 +1,5 @@
+import { styleText } from 'node:util';
+
 /** What may reach a terminal, and in which colour. */
 
 /** Text from elsewhere without control characters, which could move the cursor or speak to the terminal. */
@@ -16,15 +18,27 @@ export function printableJson(value: unknown): string {
   return JSON.stringify(value).replace(/\p{Cc}/gu, escape);
 }
 
-/** A style's opening sequence by its ANSI number. */
-const style = (number: number) => `\u001b[${number}m`;
+type Stream = Pick<NodeJS.WriteStream, 'isTTY'>;
 
-export const RESET = style(0);
+/** Whether more than lines of plain text may be written there. https://no-color.org */
+export function hasColours(stream: Stream, environment: NodeJS.ProcessEnv): boolean {
+  return isCapable(stream, environment) && !environment['NO_COLOR'];
+}
 
-const DIM = 2;
+/** Whether a line there can be written anew: it is a terminal, and one that can move its cursor. */
+export function isCapable(stream: Stream, { TERM }: NodeJS.ProcessEnv): boolean {
+  return stream.isTTY && TERM !== 'dumb';
+}
 
-/** Cyan, yellow, green, magenta, blue, red: readable on dark and on light. */
-const AGENT_COLOURS = [36, 33, 32, 35, 34, 31];
+/** Whether people sit there who can be asked. What is asked goes to standard error. */
+export function canAsk(environment: NodeJS.ProcessEnv): boolean {
+  return process.stdin.isTTY && isCapable(process.stderr, environment);
+}
+
+type Style = Parameters<typeof styleText>[0];
+
+/** Readable on dark and on light. */
+const AGENT_STYLES = ['cyan', 'yellow', 'green', 'magenta', 'blue', 'red'] as const;
 
 /** Colours for agents, one each in the order in which they first speak; plain text without `colours`. */
 export class Palette {
@@ -38,15 +52,15 @@ export class Palette {
   agent(name: string, text: string): string {
     const index = this.#agents.get(name) ?? this.#agents.size;
     this.#agents.set(name, index);
-    return this.#paint(AGENT_COLOURS[index % AGENT_COLOURS.length] ?? DIM, text);
+    return this.#paint(AGENT_STYLES[index % AGENT_STYLES.length] ?? 'dim', text);
   }
 
   /** For what nobody in the conversation said. */
   aside(text: string): string {
-    return this.#paint(DIM, text);
+    return this.#paint('dim', text);
   }
 
-  #paint(number: number, text: string): string {
-    return this.#colours ? style(number) + text + RESET : text;
+  #paint(style: Style, text: string): string {
+    return this.#colours ? styleText(style, text, { validateStream: false }) : text;
   }
 }

@@ -16,6 +16,8 @@ import type {
   ProviderStatus,
   RetractRequest,
   SayRequest,
+  Scenario,
+  ScenarioRequest,
   StreamFrame,
   TimelineEntry,
 } from './types.ts';
@@ -72,8 +74,14 @@ export interface Client {
   fork(id: string, request?: ForkRequest, options?: KeyedOptions): Promise<Conversation>;
   deleteConversation(id: string, options?: RequestOptions): Promise<void>;
   providers(options?: RequestOptions): Promise<Page<ProviderStatus>>;
+  /** Those that are built in, then the tenant's own. */
+  scenarios(options?: RequestOptions): Promise<Page<Scenario>>;
+  getScenario(name: string, options?: RequestOptions): Promise<Scenario>;
+  /** Keeps a scenario of one's own under this name. */
+  putScenario(name: string, request: ScenarioRequest, options?: RequestOptions): Promise<Scenario>;
+  deleteScenario(name: string, options?: RequestOptions): Promise<void>;
   /** The conversation as it happens; see streamFrames. */
-  stream(id: string, options?: StreamOptions): AsyncGenerator<StreamFrame, void, undefined>;
+  watch(id: string, options?: StreamOptions): AsyncGenerator<StreamFrame, void, undefined>;
 }
 
 const ANSWER_WITHIN = 30_000;
@@ -182,7 +190,13 @@ export function createClient({ baseUrl, apiKey, ...given }: ClientOptions): Clie
       await send('DELETE', conversation(id), options);
     },
     providers: (options) => receive('GET', '/providers', options),
-    stream: (id, options) => streamFrames(streamSource(id), options),
+    scenarios: (options) => receive('GET', '/scenarios', options),
+    getScenario: (name, options) => receive('GET', scenario(name), options),
+    putScenario: (name, request, options) => receive('PUT', scenario(name), { body: request, ...options }),
+    async deleteScenario(name, options) {
+      await send('DELETE', scenario(name), options);
+    },
+    watch: (id, options) => streamFrames(streamSource(id), options),
   };
 }
 
@@ -193,6 +207,10 @@ interface Sending extends RequestOptions {
 
 function conversation(id: string): string {
   return `/conversations/${encodeURIComponent(id)}`;
+}
+
+function scenario(name: string): string {
+  return `/scenarios/${encodeURIComponent(name)}`;
 }
 
 function query(parameters: ConversationsQuery | MessagesQuery | { after: string | undefined } = {}): string {

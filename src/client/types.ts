@@ -16,5 +16,6 @@ export type { Message } from '../protocol/message.ts';
 export type { ProviderStatus } from '../protocol/operations.ts';
 export type { Fault as ProblemFault, Problem } from '../protocol/problem.ts';
 export type { ConversationsQuery, LogQuery, MessagesQuery } from '../protocol/requests.ts';
+export type { Scenario, ScenarioRequest } from '../protocol/scenarios.ts';
 export type { ConversationSettings } from '../protocol/settings.ts';
 export type { TimelineEntry } from '../protocol/timeline.ts';

@@ -33,3 +33,5 @@ export function isScenarioName(name: string): boolean {
 }
 
 export type ScenarioSettings = z.infer<ReturnType<typeof scenarioSettings>>;
+export type Scenario = z.infer<typeof scenario>;
+export type ScenarioRequest = z.infer<ReturnType<typeof scenarioRequest>>;

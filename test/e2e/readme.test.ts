@@ -41,7 +41,7 @@ it('the lines of the README start a server and a conversation, and show it to it
   const here = (line: string): string => line.replaceAll('8080', port);
   const environment = bareEnvironment({
     PORT: port,
-    AIC_URL: `http://127.0.0.1:${port}`,
+    AIC_SERVER: `http://127.0.0.1:${port}`,
     DATA_DIR: temporaryFolder(),
     EMBEDDED_TOKEN_DELAY_MS: '1',
   });

@@ -16,7 +16,7 @@ afterEach(() => server[Symbol.asyncDispose]());
 
 const AT_ONCE = { firstDelay: 1, longestDelay: 1 };
 const stream = (options: StreamOptions = {}) =>
-  createClient({ baseUrl: server.url }).stream(CONVERSATION, { reconnection: AT_ONCE, ...options });
+  createClient({ baseUrl: server.url }).watch(CONVERSATION, { reconnection: AT_ONCE, ...options });
 const failure = (promise: Promise<unknown>) =>
   promise.then(
     () => undefined,
@@ -107,11 +107,11 @@ describe('a stream', () => {
       seen.push(protocols);
       close(1000);
     };
-    await collect(createClient({ baseUrl: server.url, apiKey: 'secret' }).stream(CONVERSATION));
+    await collect(createClient({ baseUrl: server.url, apiKey: 'secret' }).watch(CONVERSATION));
     await collect(stream());
     expect(seen).toEqual([['aic.v1', 'bearer.secret'], ['aic.v1']]);
     const unfit = createClient({ baseUrl: server.url, apiKey: 'c2VjcmV0=' });
-    expect(() => unfit.stream(CONVERSATION)).toThrow(/^(?!.*c2Vj).*characters/);
+    expect(() => unfit.watch(CONVERSATION)).toThrow(/^(?!.*c2Vj).*characters/);
   });
 
   it('4.4: yields the frames in order and ends after conversation.terminated', async () => {
@@ -292,7 +292,7 @@ describe('a stream', () => {
     const silent = createServer((socket: Socket) => socket.destroy()).listen(0, '127.0.0.1');
     await once(silent, 'listening');
     const client = createClient({ baseUrl: addressOf(silent) });
-    const frames = client.stream(CONVERSATION, { reconnection: { ...AT_ONCE, failures: 2 } });
+    const frames = client.watch(CONVERSATION, { reconnection: { ...AT_ONCE, failures: 2 } });
     expect(await failure(frames.next())).toMatchObject({
       name: 'ConnectionError',
       message: /does not answer/,

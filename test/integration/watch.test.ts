@@ -17,6 +17,8 @@ import {
 } from '../fixtures/frames.ts';
 import { problem, ScriptedServer } from '../fixtures/scripted-server.ts';
 
+const NO_COLOURS = { said: false, aside: false };
+
 let server: ScriptedServer;
 const running = new Set<() => void>();
 beforeEach(async () => {
@@ -31,11 +33,11 @@ afterEach(async () => {
   await server[Symbol.asyncDispose]();
 });
 
-/** The command as a process of its own, as `npm run watch` starts it. */
+/** The command as a process of its own. */
 function watch(...given: string[]) {
-  const { AIC_KEY: _, NO_COLOR: __, ...env } = process.env;
-  const child = spawn(process.execPath, ['src/cli/watch.ts', ...given], {
-    env: { ...env, AIC_URL: server.url },
+  const { AIC_API_KEY: _, NO_COLOR: __, ...env } = process.env;
+  const child = spawn(process.execPath, ['src/aic.ts', 'watch', ...given], {
+    env: { ...env, AIC_SERVER: server.url },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.add(() => child.kill('SIGKILL'));
@@ -56,29 +58,27 @@ function watch(...given: string[]) {
   };
 }
 
-describe('npm run watch', () => {
-  it('prints a conversation as it is spoken, and why it ended', async () => {
+describe('aic watch', () => {
+  it('15: prints what is said as it is spoken on standard output, all else on standard error', async () => {
     const watching = watch(CONVERSATION);
     const { send, after } = await server.nextStream();
     expect(after).toBeNull();
     send(created('Is it?'), message(0, 'Moderator', 'Is it?'), started(1, 'Ada'), delta(1, 'Ada', 'It '));
     await watching.printed('Ada (eliza): It ');
     send(failed(1, 'Ada', 2000));
-    await watching.printed('trying again in 2 s]\n');
+    await watching.said('trying again in 2 s]\n');
     send(started(1, 'Ada', 'again'), delta(1, 'Ada', 'It ', 'again'), delta(1, 'Ada', 'is.', 'again'));
     await watching.printed('Ada (eliza): It is.');
     send(message(1, 'Ada', 'It is.'), message(2, 'Bob', 'Oh.'), terminated(5));
     expect(await watching.exit).toBe(0);
     expect(watching.output).toEqual({
-      out:
-        'Topic: Is it?\n\n' +
-        'Moderator: Is it?\n' +
-        'Ada (eliza): It \n' +
+      out: 'Moderator: Is it?\nAda (eliza): It \nAda (eliza): It is.\nBob (eliza): Oh.\n',
+      err:
+        `Topic: Is it?\n${CONVERSATION}\n\n` +
         '[attempt failed: no answer; trying again in 2 s]\n' +
-        'Ada (eliza): It is.\n' +
-        'Bob (eliza): Oh.\n' +
-        '\nEnded: max_turns (2 of 2), by system. 2 turns, 2,014 tokens (2,000 in, 14 out).\n',
-      err: '',
+        '\nEnded: max_turns (2 of 2), by system. 2 turns, 2,014 tokens (2,000 in, 14 out), price unknown.\n' +
+        '  Ada  1 turn  1,007 tokens  price unknown\n' +
+        '  Bob  1 turn  1,007 tokens  price unknown\n',
     });
   });
 
@@ -122,12 +122,12 @@ describe('npm run watch', () => {
     expect(waits).toBe(1);
   });
 
-  it('--json prints each frame as a line', async () => {
+  it('--json prints each durable frame as a line', async () => {
     server.onStream = ({ send }) => send(...TALK);
     const watching = watch(CONVERSATION, '--json', '--key', 'secret');
     expect(await watching.exit).toBe(0);
     const lines = watching.output.out.trimEnd().split('\n');
-    expect(lines.map((line): unknown => JSON.parse(line))).toEqual(TALK);
+    expect(lines.map((line): unknown => JSON.parse(line))).toEqual(TALK.filter((frame) => 'seq' in frame));
     expect(server.requests[0]?.headers.authorization).toBe('Bearer secret');
   });
 
@@ -146,38 +146,38 @@ describe('npm run watch', () => {
     expect(await watching.exit).toBe(0);
     expect(watching.output.out).toContain('three');
     expect(watching.output.out).not.toMatch(/(?![\n\t])\p{Cc}/u);
+    expect(watching.output.err).not.toMatch(/(?![\n\t])\p{Cc}/u);
   });
 
   it('says in one line what to do when no server answers', async () => {
     await server[Symbol.asyncDispose]();
     const watching = watch();
-    expect(await watching.exit).toBe(1);
+    expect(await watching.exit).toBe(3);
     expect(watching.output.out).toBe('');
-    expect(watching.output.err).toMatch(/^http:\/\/127\.0\.0\.1:\d+ does not answer\..*`npm start`.*\n$/);
+    expect(watching.output.err).toMatch(/^http:\/\/127\.0\.0\.1:\d+ does not answer\..*`aic serve`.*\n$/);
     server = await ScriptedServer.start();
   });
 
   it('says in one line that there is no such conversation, or that it wants a key', async () => {
     server.answer = () => ({ status: 404, body: problem(404, 'not_found') });
     const unknown = watch('nowhere');
-    expect(await unknown.exit).toBe(1);
-    expect(unknown.output).toEqual({ out: '', err: `There is no conversation nowhere at ${server.url}.\n` });
+    expect(await unknown.exit).toBe(4);
+    expect(unknown.output).toEqual({ out: '', err: expect.stringMatching(/refused: .*\(not_found\)\n$/) });
     server.answer = () => ({ status: 401, body: problem(401, 'unauthorized') });
     const keyless = watch();
-    expect(await keyless.exit).toBe(1);
-    expect(keyless.output.err).toBe(`${server.url} wants an API key: --key KEY\n`);
+    expect(await keyless.exit).toBe(4);
+    expect(keyless.output.err).toContain('AIC_API_KEY takes the key');
   });
 
   it.each([
     [['--nope'], '--nope'],
-    [['one', 'two'], 'two'],
+    [['one', 'two'], 'argument'],
     [['--url', 'ftp://here'], 'ftp://here'],
     [['--url', 'here'], 'here'],
-  ])('%s: says what is wrong and how to use it', async (given, named) => {
+  ])('%s: says what is wrong', async (given, named) => {
     const watching = watch(...given);
     expect(await watching.exit).toBe(2);
     expect(watching.output.err).toContain(named);
-    expect(watching.output.err).toContain('Usage: npm run watch');
     expect(server.requests).toEqual([]);
   });
 
@@ -194,9 +194,9 @@ describe('npm run watch', () => {
 
 describe('on a terminal', () => {
   it('each agent has a colour of its own, and the words are the same', () => {
-    const [plain, coloured] = [new Printer(false), new Printer(true)];
-    const words = TALK.map((frame) => plain.print(frame)).join('');
-    const text = TALK.map((frame) => coloured.print(frame)).join('');
+    const [plain, coloured] = [new Printer(NO_COLOURS), new Printer({ said: true, aside: true })];
+    const words = TALK.map((frame) => plain.print(frame).said).join('');
+    const text = TALK.map((frame) => coloured.print(frame).said).join('');
     expect(stripVTControlCharacters(text)).toBe(words);
     const colours = ['Moderator:', 'Ada (eliza):', 'Bob (eliza):'].map((header) => {
       const before = text.slice(0, text.indexOf(header));
@@ -206,9 +206,14 @@ describe('on a terminal', () => {
   });
 
   it('prints the whole message where it is not what was spoken', () => {
-    const printer = new Printer(false);
-    const frames = [started(1, 'Ada'), delta(1, 'Ada', 'It '), message(1, 'Ada', 'No.'), started(2, 'Bob')];
-    const text = frames.map((frame) => printer.print(frame)).join('') + printer.endLine();
-    expect(text).toBe('Ada (eliza): It \nAda (eliza): No.\nBob (eliza): \n');
+    const printer = new Printer(NO_COLOURS);
+    const frames = [
+      started(1, 'Ada'),
+      delta(1, 'Ada', 'It '),
+      message(1, 'Ada', 'No.'),
+      delta(2, 'Bob', 'Oh'),
+    ];
+    const text = frames.map((frame) => printer.print(frame).said).join('') + printer.endLine();
+    expect(text).toBe('Ada (eliza): It \nAda (eliza): No.\nBob: Oh\n');
   });
 });

@@ -35,7 +35,7 @@ async function failingStream(socket: WebSocketClass) {
     WebSocket: socket,
   });
   const ended = client
-    .stream('id')
+    .watch('id')
     .next()
     .then(
       () => undefined,

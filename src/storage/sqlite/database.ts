@@ -32,13 +32,36 @@ export function openDatabase(path: string): Database.Database {
     database.pragma('cache_size = -32768');
     // What is deleted is overwritten, so that no trace stays in free pages.
     database.pragma('secure_delete = ON');
-    database.function('fold', { deterministic: true }, (text) => caseless(String(text)));
-    database.function('pairs', { deterministic: true }, (text) => pairsOf(String(text)));
+    defineFunctions(database);
     migrate(database, migrations);
     return database;
   } catch (error) {
     throw new StorageError(`${path} can't be written: ${oneLine(error)}`);
   }
+}
+
+/**
+ * Opens the database for reading, also while another process writes to it. Where there is none, what is read is empty.
+ *
+ * @throws StorageError where the file is damaged, not ours, or of another version
+ */
+export function openDatabaseToRead(path: string): Database.Database {
+  if (sizeOf(path) === 0) return openDatabase(':memory:');
+  const { length: knownVersion } = readMigrations();
+  check(path, knownVersion);
+  const database = new Database(path, { readonly: true });
+  defineFunctions(database);
+  const version = database.pragma('user_version', { simple: true }) as number;
+  if (version === knownVersion) return database;
+  database.close();
+  throw new StorageError(
+    `${path} was written by an older version; start the server once to bring it up to date`,
+  );
+}
+
+function defineFunctions(database: Database.Database): void {
+  database.function('fold', { deterministic: true }, (text) => caseless(String(text)));
+  database.function('pairs', { deterministic: true }, (text) => pairsOf(String(text)));
 }
 
 function readMigrations(): string[] {

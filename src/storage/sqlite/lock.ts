@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import Database from 'better-sqlite3';
-import { StorageError } from '../storage-error.ts';
+import { HeldError, StorageError } from '../storage-error.ts';
 
 /**
  * Takes a folder for this process alone. The lock is one that the operating system holds for the process
@@ -9,7 +9,7 @@ import { StorageError } from '../storage-error.ts';
  * gone, however it went; the file beside it only says who it is.
  *
  * @param holder one line for the next one who tries, such as the process id and the address
- * @throws StorageError that names the holder
+ * @throws HeldError that names the holder; StorageError where the folder can't be used
  */
 export function lockDirectory(directory: string, holder: string): { release: () => void } {
   const holderFile = join(directory, 'holder.txt');
@@ -31,9 +31,7 @@ export function lockDirectory(directory: string, holder: string): { release: () 
     if ((error as { code?: string }).code !== 'SQLITE_BUSY') {
       throw new StorageError(`DATA_DIR ${directory} can't be locked: ${(error as Error).message}`);
     }
-    throw new StorageError(
-      `DATA_DIR ${directory} is held by ${readHolder(holderFile)}; one process per folder`,
-    );
+    throw new HeldError(`DATA_DIR ${directory} is held by ${readHolder(holderFile)}; one process per folder`);
   }
   try {
     writeFileSync(holderFile, `${holder}\n`);

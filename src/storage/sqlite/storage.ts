@@ -25,7 +25,7 @@ import { AppError } from '../../errors.ts';
 import { MessagePage } from '../message-page.ts';
 import { RecentMessages } from '../recent-messages.ts';
 import { Beginnings } from './beginnings.ts';
-import { DATABASE_FILE, openDatabase, sizeOf } from './database.ts';
+import { DATABASE_FILE, openDatabase, openDatabaseToRead, sizeOf } from './database.ts';
 import { GroupCommit } from './group-commit.ts';
 import { FIND_BY_ID, FIND_OF_TENANT, type ListedRow, listingQuery } from './listing.ts';
 import { lockDirectory } from './lock.ts';
@@ -65,6 +65,16 @@ export function openSqliteStorage(
     lock.release();
     throw error;
   }
+}
+
+/**
+ * What a folder holds, to be read beside the process that has it. Every write fails.
+ *
+ * @throws StorageError where the file can't be used
+ */
+export function readSqliteStorage(directory: string, live: LiveAnnouncer): SqliteStorage {
+  const database = openDatabaseToRead(join(directory, DATABASE_FILE));
+  return new Storage(database, live, { release: () => {} }, () => {});
 }
 
 class Storage implements SqliteStorage {
