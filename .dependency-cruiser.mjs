@@ -45,6 +45,7 @@ export default {
     only('protection', 'conversation', 'errors', 'storage/redis'),
     only('storage', 'conversation', 'errors', 'protocol', 'live/messages'),
     only('live', 'conversation', 'errors', 'protocol'),
+    only('guards', 'config', 'conversation', 'security'),
     only('runner', 'conversation', 'errors'),
     only('security', 'conversation', 'errors'),
     only('observability', 'conversation', 'errors', 'protocol'),

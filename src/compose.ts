@@ -17,6 +17,7 @@ import { runConversation } from './conversation/turn/orchestrator.ts';
 import type { Provider, ProviderError } from './conversation/turn/provider.ts';
 import { retryDelayMs } from './conversation/turn/retry.ts';
 import { registerOpenAiDoor } from './doors/openai/door.ts';
+import { configuredGuards } from './guards/configured.ts';
 import { createJournal } from './observability/journal.ts';
 import { createLogger, type LineSink, type Logger } from './observability/logger.ts';
 import { createMetrics } from './observability/metrics.ts';
@@ -131,11 +132,16 @@ export async function compose(
     return { provider, lane, price: modelSettings(id, model).price ?? priceOf(id, model) };
   };
 
+  const guardsLog = logger.child({ logger: 'guards' });
+  const guards = configuredGuards(config, (scanner, error) =>
+    guardsLog.warn({ scanner, error }, 'guard.failed'),
+  );
   const retry = { tries: config.RETRY_TRIES, firstDelayMs: config.RETRY_FIRST_DELAY_MS };
   const orchestrator = {
     log: storage,
     live,
     bindModel,
+    guards,
     dailyBudget,
     retryDelayMs: (error: ProviderError, triesSoFar: number) =>
       retryDelayMs(error, triesSoFar, Math.random, retry),
@@ -180,6 +186,7 @@ export async function compose(
     live,
     logIsLossy: backend.name === 'redis',
     runner,
+    guards,
     roster: providers.roster,
     circuitOf: (provider) => lanes.circuitOf(provider),
     defaults: {

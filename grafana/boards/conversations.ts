@@ -90,6 +90,15 @@ export const conversations: Board = {
         queries: { '{{kind}}': perSecond('ai_nudges_total', 'kind') },
       },
       {
+        title: 'What guards found',
+        description:
+          'Scanners, what was done, and whether it came in or went out; error is a scanner that could not look.',
+        unit: 'ops',
+        queries: {
+          '{{scanner}} {{action}} {{way}}': perSecond('ai_guard_findings_total', 'scanner, action, way'),
+        },
+      },
+      {
         title: 'Ends by repetition, of all',
         description: 'TooManyRepetitions in the runbook.',
         unit: 'percentunit',

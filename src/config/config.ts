@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
+import { GUARD_MODES } from '../conversation/stages/guard.ts';
 import { isLoopback } from '../security/addresses.ts';
 import { createMasker, Secret } from '../security/secrets.ts';
 import { parseRedisUrl } from '../storage/redis/url.ts';
@@ -130,6 +131,13 @@ const environment = z.object({
   CIRCUIT_OPEN_SECONDS: number(0.001, 86_400, 60),
   MODEL_SETTINGS: modelTable.optional(),
   DAILY_COST_LIMIT_USD: number(0, 1e9, Infinity),
+  GUARD_INJECTION: choice(GUARD_MODES, 'flag'),
+  GUARD_SECRETS: choice(GUARD_MODES, 'redact'),
+  GUARD_PERSONAL_DATA: choice(GUARD_MODES, 'off'),
+  GUARD_INVISIBLE: choice(GUARD_MODES, 'redact'),
+  GUARD_LLM_GUARD: choice(GUARD_MODES, 'flag'),
+  LLM_GUARD_URL: url,
+  ENABLE_LLM_GUARD: trueOrFalse(true),
   OTEL_EXPORTER_OTLP_ENDPOINT: url,
   OTEL_SDK_DISABLED: likeOpenTelemetry(false),
   OTEL_SEMCONV_STABILITY_OPT_IN: text,

@@ -1,3 +1,4 @@
+import type { GuardFinding } from '../protocol/guard.ts';
 import type { CallMetadata } from '../protocol/message.ts';
 import {
   type ConversationEvent,
@@ -36,6 +37,8 @@ export type Happening =
       why: string;
       latencyMs: number;
     }
+  /** Guards found something in what a model said. */
+  | { type: 'guard.found'; conversationId: string; found: readonly GuardFinding[] }
   /** Another model takes over an agent's turn; `why` is the failure or the ending that made it. */
   | {
       type: 'turn.fell_back';

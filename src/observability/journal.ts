@@ -57,6 +57,8 @@ export function createJournal(logger: Logger): (happening: Happening) => void {
         const tokens = inputTokens + outputTokens;
         return log.debug({ conversation_id, provider, model, tokens, cost }, 'call.charged');
       }
+      case 'guard.found':
+        return log.info({ conversation_id, found: happening.found }, 'guard.found');
       case 'conversation.paused': {
         const { for: reason, agent } = happening.event;
         return log.info({ conversation_id, for: reason, agent }, 'conversation.paused');

@@ -117,6 +117,12 @@ export const METRICS = {
     labels: ['reason'],
     help: 'Conversations that ended, by reason.',
   },
+  guardFindings: {
+    name: 'ai_guard_findings_total',
+    type: 'counter',
+    labels: ['scanner', 'kind', 'action', 'way'],
+    help: 'What guards found, in texts on their way in or out; action is what was done about it, or error where a scanner could not look.',
+  },
   queueWaitSeconds: {
     name: 'ai_queue_wait_seconds',
     type: 'histogram',

@@ -1,8 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Happening } from '../conversation/happenings.ts';
+import type { Way } from '../conversation/stages/guard.ts';
 import type { CircuitState } from '../conversation/turn/lane.ts';
 import { terminationReason } from '../protocol/ending.ts';
 import { loopKind } from '../protocol/events.ts';
+import type { GuardFinding } from '../protocol/guard.ts';
 import { NO_ROUTE } from './metric-names.ts';
 import { callMeters, type TraceIdOf } from './metrics-calls.ts';
 import { modelLabels } from './metrics-models.ts';
@@ -61,6 +63,8 @@ export interface Metrics {
   storageRefused(backend: 'sqlite' | 'redis'): void;
   /** Whether what shields vendors is shared with the other instances at the moment. */
   protectionShared(kind: 'circuit' | 'rate_limit', isShared: boolean): void;
+  /** Guards found something in texts on their way. */
+  guardFound(way: Way, found: readonly GuardFinding[]): void;
   answered(request: AnsweredRequest): void;
   logged(level: string): void;
   /** For the server to count in. */
@@ -84,6 +88,14 @@ export function createMetrics(sources: MetricSources): Metrics {
   for (const reason of terminationReason.options) ended.inc({ reason }, 0);
   const nudges = registry.counter('nudges');
   for (const kind of loopKind.options) nudges.inc({ kind }, 0);
+  const findings = registry.counter('guardFindings');
+  const guardFound: Metrics['guardFound'] = (way, found) => {
+    for (const { scanner, kind, action, count } of found) {
+      // The names of another server's scanners are not ours to count by.
+      const label = scanner === 'llm_guard' && action !== 'error' ? 'any' : kind;
+      findings.inc({ scanner, kind: label, action, way }, count);
+    }
+  };
   const resumed = registry.counter('conversationsResumed');
   const queueWait = registry.histogram('queueWaitSeconds');
   const fallbacks = registry.counter('fallbacks');
@@ -135,6 +147,8 @@ export function createMetrics(sources: MetricSources): Metrics {
           return ended.inc({ reason: happening.ending.reason });
         case 'conversation.nudged':
           return nudges.inc({ kind: happening.event.kind });
+        case 'guard.found':
+          return guardFound('out', happening.found);
         case 'turn.fell_back': {
           const { from, to, why: reason } = happening;
           const from_provider = labelsOf(from.provider, from.model).provider;
@@ -154,6 +168,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     circuitChanged: ({ provider, model, to }) => circuitChanges.inc({ ...labelsOf(provider, model), to }),
     appended: (backend, milliseconds) => appends[backend].observe(milliseconds / 1000),
     storageRefused: (backend) => refusals.inc({ backend }),
+    guardFound,
     protectionShared: (kind, value) => {
       isShared[kind] = value;
     },

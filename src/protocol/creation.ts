@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { guardSettings } from './guard.ts';
 import { approval, onCircuitOpen } from './settings.ts';
 import { line, text } from './text.ts';
 import { decisionOf, speaks, turnPolicyOf, when } from './voices.ts';
@@ -93,6 +94,7 @@ export function creationRequest(maxMessageLength: number) {
       turnDelayMs: wholeNumber(0, 60_000).nullish(),
       onCircuitOpen: onCircuitOpen.nullish(),
       approval: approval.nullish(),
+      guard: guardSettings.nullish(),
       scenario: line(64).nullish(),
       turnPolicy: turnPolicyOf(outsider).nullish(),
       decision: decisionOf(outsider).nullish(),

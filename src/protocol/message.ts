@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { count, seq, time } from './fields.ts';
+import { guardFinding } from './guard.ts';
 
 /** How a model's answer came about, and what it took; docs/protocol.md, section 2.4. */
 export const callMetadata = z.object({
@@ -17,19 +18,12 @@ export const callMetadata = z.object({
   /** The calls that it took since the server last started; 1 when the first succeeded. */
   attempts: count.optional(),
   finishReason: z.string().optional(),
-});
-
-/** What a scanner found in a text, never the text itself; section 8.6. */
-const guardFinding = z.object({
-  scanner: z.enum(['secrets', 'personal_data', 'invisible', 'injection', 'llm_guard']),
-  kind: z.string(),
-  action: z.enum(['flag', 'redact', 'block', 'error']),
-  count,
-});
-
-/** Empty for the opening message. */
-const messageMetadata = callMetadata.extend({
+  /** What guards found in what was said; section 8.6. */
   guard: z.array(guardFinding).optional(),
+});
+
+/** Of the opening message there is nothing but what guards found. */
+const messageMetadata = callMetadata.extend({
   /** True where somebody changed the reply before it was let through; section 10.4. */
   edited: z.boolean().optional(),
   /** In a debate: which side spoke, from 1, and in which phase. */
@@ -53,6 +47,5 @@ export const message = z
   .meta({ id: 'Message' });
 
 export type CallMetadata = z.infer<typeof callMetadata>;
-export type GuardFinding = z.infer<typeof guardFinding>;
 export type MessageMetadata = z.infer<typeof messageMetadata>;
 export type Message = z.infer<typeof message>;

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { guardSettings } from './guard.ts';
 import { decisionOf, speaks, turnPolicyOf, when } from './voices.ts';
 
 /** A model of a provider. */
@@ -20,7 +21,7 @@ const decision = decisionOf(agentSettings);
 
 export const onCircuitOpen = z.enum(['wait', 'fallback', 'end'], 'takes one of wait, fallback, end');
 
-export const approval = z.enum(['none', 'every_turn'], 'takes none or every_turn');
+export const approval = z.enum(['none', 'every_turn', 'flagged'], 'takes none, every_turn or flagged');
 
 /** Everything a conversation was started with, defaults filled in. It is kept in the log's first event. */
 export const conversationSettings = z
@@ -35,8 +36,10 @@ export const conversationSettings = z
     turnDelayMs: z.number().int().optional(),
     /** What an agent does whose circuit is open; by default `fallback` where it has fallbacks, else `wait`. */
     onCircuitOpen: onCircuitOpen.optional(),
-    /** Whether each reply is held back until somebody lets it through; `none` by default. */
+    /** Which replies are held back until somebody lets them through; `none` by default. */
     approval: approval.optional(),
+    /** What is to be stricter than the server's guards. */
+    guard: guardSettings.optional(),
     /** The scenario that filled in what the request left out. */
     scenario: z.string().optional(),
     /** Who speaks next; `round_robin` by default. */

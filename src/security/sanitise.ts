@@ -5,6 +5,9 @@ import type { Sanitiser } from '../conversation/turn/attempt.ts';
 // oxlint-disable-next-line no-control-regex -- control characters are what it is about
 const UNWANTED = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F\u202A-\u202E\u2066-\u2069]/g;
 
+// oxlint-disable-next-line no-control-regex -- as above
+const CONTROLS = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F]/g;
+
 // What almost every piece is made of.
 const HARMLESS = /^[\t\n\x20-\x7E]*$/;
 
@@ -12,8 +15,13 @@ const HARMLESS = /^[\t\n\x20-\x7E]*$/;
  * Takes from a model's text what could harm who reads it: control characters, changes of text direction,
  * halves of code points. Carriage returns become line feeds. It works on pieces as they stream, so that what
  * was shown is what is kept.
+ *
+ * @param keepsDirections whether changes of direction stay, since a guard deals with them
  */
-export function createSanitiser(): Sanitiser {
+export function createSanitiser(keepsDirections = false): Sanitiser {
+  const unwanted = keepsDirections ? CONTROLS : UNWANTED;
+  const clean = (text: string): string =>
+    text.toWellFormed().replaceAll(/\r\n?/g, '\n').replaceAll(unwanted, '');
   let held = '';
   return {
     push(text) {
@@ -34,8 +42,4 @@ export function createSanitiser(): Sanitiser {
       return clean(rest);
     },
   };
-}
-
-function clean(text: string): string {
-  return text.toWellFormed().replaceAll(/\r\n?/g, '\n').replaceAll(UNWANTED, '');
 }

@@ -11,37 +11,54 @@ import {
 } from '../conversation/log/settings.ts';
 import { type FilledRequest, filledIn } from '../conversation/scenarios/apply.ts';
 import { findScenario } from '../conversation/scenarios/store.ts';
+import { faultsOfGuard, type GuardFinding } from '../conversation/stages/guard.ts';
+import { lookAtRequest, type Tell } from '../conversation/stages/inward.ts';
 import { AppError, invalid, notFound } from '../errors.ts';
 import { conversationIds } from './conversation-ids.ts';
 import type { Idempotency } from './idempotency.ts';
 import type { ServerParts } from './parts.ts';
 
+/** What a request means, and what guards found in it. */
+export interface Wanted {
+  settings: ConversationSettings;
+  found: readonly GuardFinding[];
+}
+
 /**
- * The settings that a request means, with what its scenario says.
+ * The settings that a request means, with what its scenario says, as guards let them pass.
  *
  * @throws AppError `validation_failed`, `provider_not_configured`
  */
 export async function settingsFor(
   request: ConversationRequest,
   tenant: string,
-  parts: Pick<ServerParts, 'roster' | 'defaults' | 'scenarios'>,
-): Promise<ConversationSettings> {
+  parts: Pick<ServerParts, 'roster' | 'defaults' | 'scenarios' | 'guards'>,
+  tell: Tell,
+): Promise<Wanted> {
   const { scenario: name } = request;
   const scenario =
     name === undefined || name === null ? undefined : await findScenario(parts.scenarios, tenant, name);
   if (name && !scenario) {
     throw invalid([{ path: 'scenario', message: 'is no scenario; GET /scenarios lists them' }]);
   }
-  return resolvedSettings(filledIn(request, scenario?.settings, parts.roster), parts);
+  return await resolvedSettings(filledIn(request, scenario?.settings, parts.roster), parts, tell);
 }
 
 /** The settings of a request that is filled in. @throws AppError as settingsFor */
-export function resolvedSettings(
-  request: FilledRequest,
-  { roster, defaults }: Pick<ServerParts, 'roster' | 'defaults'>,
-): ConversationSettings {
+export async function resolvedSettings(
+  filled: FilledRequest,
+  { roster, defaults, guards }: Pick<ServerParts, 'roster' | 'defaults' | 'guards'>,
+  tell: Tell,
+): Promise<Wanted> {
+  const wanted = filled.guard ?? undefined;
+  const faults = faultsOfGuard(wanted, guards);
+  if (faults.length > 0) throw invalid(faults);
+  const guard = guards.of(wanted);
+  const { request, found } = guard
+    ? await lookAtRequest(guard, filled, tell)
+    : { request: filled, found: [] };
   const resolution = resolveSettings(request, roster, defaults);
-  if ('settings' in resolution) return resolution.settings;
+  if ('settings' in resolution) return { settings: resolution.settings, found };
   const { path, provider, hint } = resolution.notConfigured;
   const message = `${provider} is not configured: ${hint}`;
   throw new AppError('provider_not_configured', message, { faults: [{ path, message }] });
@@ -55,6 +72,8 @@ type Beginning = Pick<
   'id' | 'tenant' | 'settings' | 'createdAt' | 'startedAt' | 'idempotency'
 > & {
   traceparent?: string | undefined;
+  /** What guards found in the settings. */
+  found: readonly GuardFinding[];
 };
 
 /**
@@ -65,7 +84,7 @@ type Beginning = Pick<
  */
 export async function createConversation(
   { runner, catalog, tracer }: Pick<ServerParts, 'runner' | 'catalog' | 'tracer'>,
-  wanted: { tenant: string; settings: ConversationSettings; idempotency: Idempotency | null },
+  wanted: Wanted & { tenant: string; idempotency: Idempotency | null },
   begin: (beginning: Beginning) => NewConversation,
 ): Promise<{ record: ConversationRecord; replayed: boolean }> {
   const { id, createdAt } = nextId();

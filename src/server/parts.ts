@@ -3,6 +3,7 @@ import type { Happening } from '../conversation/happenings.ts';
 import type { ConversationCatalog, ConversationLog } from '../conversation/log/log.ts';
 import type { RosterEntry, SettingsDefaults } from '../conversation/log/settings.ts';
 import type { ScenarioStore } from '../conversation/scenarios/store.ts';
+import type { Guards } from '../conversation/stages/guard.ts';
 import type { LiveFeed } from '../conversation/stream/live.ts';
 import type { Tracer } from '../conversation/tracer.ts';
 import type { CircuitState } from '../conversation/turn/lane.ts';
@@ -20,6 +21,7 @@ export interface ServerParts {
   /** Whether the log may lose what it acknowledged last, as a Redis may that syncs less than always. */
   logIsLossy: boolean;
   runner: Runner;
+  guards: Guards;
   roster: readonly RosterEntry[];
   /** The worst of a provider's models. */
   circuitOf: (provider: string) => CircuitState;
@@ -29,7 +31,7 @@ export interface ServerParts {
   /** Code points. */
   maxMessageLength: number;
   observe: (happening: Happening) => void;
-  metrics: Pick<Metrics, 'expose' | 'answered' | 'streams'>;
+  metrics: Pick<Metrics, 'expose' | 'answered' | 'streams' | 'guardFound'>;
   tracer: Tracer;
   /** Fastify's own factory as it is traced; the plain one where nothing is. */
   createFastify: typeof fastify;

@@ -1,5 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
+import type { Guard } from '../../src/conversation/stages/guard.ts';
 import type { AttemptUnderWay } from '../../src/conversation/stream/frames.ts';
 import {
   type Answer,
@@ -7,6 +8,7 @@ import {
   newProgress,
   type Progress,
   spendingOf,
+  type Telling,
 } from '../../src/conversation/turn/attempt.ts';
 import type { AttemptCall } from '../../src/conversation/turn/lane.ts';
 import type { ModelBinding } from '../../src/conversation/turn/model-binding.ts';
@@ -30,7 +32,7 @@ const REQUEST: GenerateRequest = {
 
 async function play(
   script: readonly Act[],
-  options: { limit?: number; signal?: AbortSignal; isHeldBack?: boolean } = {},
+  options: { limit?: number; signal?: AbortSignal; isHeldBack?: boolean; guard?: Guard } = {},
 ): Promise<{ answer: Answer; deltas: string[]; provider: ScriptedProvider; attempt: AttemptUnderWay }> {
   const provider = new ScriptedProvider(() => script);
   const live = new LocalLive();
@@ -58,7 +60,11 @@ async function play(
     maxMessageLength: options.limit ?? 1000,
   };
   const signal = options.signal ?? new AbortController().signal;
-  const how = { progress: newProgress(), isHeldBack: options.isHeldBack ?? false };
+  const how: Telling = {
+    progress: newProgress(),
+    shown: options.isHeldBack ? 'hidden' : 'as it comes',
+    guard: options.guard,
+  };
   const answer = await makeAttempt(parts, ID, attempt, played(provider), REQUEST, callOf(signal), how);
   return { answer, deltas, provider, attempt };
 }
@@ -164,7 +170,7 @@ describe('an attempt', () => {
     };
     const parts = { live: new LocalLive(), createSanitiser, elapsed: () => 0, maxMessageLength: 100 };
     const signal = AbortSignal.abort(new Error('enough'));
-    const how = { progress: newProgress(), isHeldBack: false };
+    const how: Telling = { progress: newProgress(), shown: 'as it comes', guard: undefined };
     await expect(
       makeAttempt(parts, ID, attempt, played(stubborn), REQUEST, callOf(signal), how),
     ).rejects.toThrow('enough');

@@ -87,6 +87,7 @@ describe('7: the journal', () => {
       { ...call, level: 'info', event: 'attempt.abandoned', why: 'drained' },
       { ...call, level: 'debug', event: 'attempt.succeeded', tokens: 120, latency: 0.25 },
       { ...common, level: 'warn', event: 'turn.fell_back', turn: 3, why: 'rate_limited' },
+      { ...common, level: 'info', event: 'guard.found', found: [{ scanner: 'secrets', count: 2 }] },
       { ...common, level: 'debug', event: 'call.charged', provider: 'claude', model: 'm', tokens: 120 },
       { ...call, level: 'info', event: 'turn.taken', tokens: 120, latency: 0.25 },
       { ...common, level: 'info', event: 'conversation.nudged', kind: 'gratitude' },

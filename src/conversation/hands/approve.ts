@@ -1,8 +1,10 @@
 import { invalid } from '../../errors.ts';
+import type { GuardFinding } from '../../protocol/guard.ts';
 import {
   type ConversationEvent,
   type DecidedEvent,
   defined,
+  foundIn,
   pausedEvent,
   resumedEvent,
 } from '../log/events.ts';
@@ -17,13 +19,15 @@ export interface Approval {
   detail?: string | undefined;
   /** Of the proposal that is meant. */
   seq?: number | undefined;
+  /** What guards found in the content. */
+  found?: readonly GuardFinding[] | undefined;
 }
 
 /** Rejections of a turn behind which the user is asked what is to be done. */
 const MOST_REJECTIONS = 3;
 
 /** Lets the reply through that is held back, as it is or edited, or has the turn be spoken anew. */
-export function approve({ decision, content, detail, seq }: Approval): Hand {
+export function approve({ decision, content, detail, seq, found = [] }: Approval): Hand {
   return (state, { at, key }) => {
     const { proposal, lastSeq } = state;
     if (!proposal || state.pause?.for !== 'approval') throw conflict('No reply waits for approval');
@@ -55,7 +59,8 @@ export function approve({ decision, content, detail, seq }: Approval): Hand {
       return goingOn(state, isAsked ? [asking, decided(lastSeq + 2)] : [decided(lastSeq + 1)], at);
     }
     const proposed = proposal.message;
-    const edited = { content: content ?? '', metadata: { ...proposed.metadata, edited: true } };
+    const { guard: _proposed, ...metadata } = proposed.metadata;
+    const edited = { content: content ?? '', metadata: { ...metadata, ...foundIn(found), edited: true } };
     const said: ConversationEvent = {
       seq: lastSeq + 2,
       type: 'message',

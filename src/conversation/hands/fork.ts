@@ -96,10 +96,10 @@ export function turnsOf(messages: readonly MessageEvent[], { agents }: Conversat
 
 /** The fork as a new log: where it is from, and the messages under seqs of their own. */
 export function forkedConversation(
-  made: Omit<NewConversation, 'events' | 'record'> & { traceparent?: string | undefined },
+  made: Omit<NewConversation, 'events' | 'record'> & { traceparent?: string | undefined; found?: unknown },
   copied: Copied,
 ): NewConversation {
-  const { traceparent, ...rest } = made;
+  const { traceparent, found: _found, ...rest } = made;
   const created: CreatedEvent = {
     seq: 1,
     type: 'conversation.created',

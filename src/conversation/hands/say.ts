@@ -1,5 +1,6 @@
 import { invalid } from '../../errors.ts';
-import { type ConversationEvent, defined, type MessageEvent, resumedEvent } from '../log/events.ts';
+import type { GuardFinding } from '../../protocol/guard.ts';
+import { type ConversationEvent, defined, foundIn, type MessageEvent, resumedEvent } from '../log/events.ts';
 import { MODERATOR } from '../log/settings.ts';
 import { apply, type ConversationState } from '../log/state.ts';
 import { consequences } from '../turn/consequences.ts';
@@ -12,6 +13,8 @@ export interface Saying {
   role?: 'human' | 'moderator' | undefined;
   visibleTo?: readonly string[] | undefined;
   interrupt?: boolean | undefined;
+  /** What guards found in it. */
+  found?: readonly GuardFinding[] | undefined;
 }
 
 const NOBODY = 'Human';
@@ -59,7 +62,7 @@ function messageOf(
 ): MessageEvent {
   const seq = lastSeq + 1;
   const at = now.toISOString();
-  const { turn, sender, role, content, visibleTo, interrupt } = said;
+  const { turn, sender, role, content, visibleTo, interrupt, found = [] } = said;
   return {
     seq,
     type: 'message',
@@ -73,7 +76,7 @@ function messageOf(
       role,
       content,
       timestamp: at,
-      metadata: {},
+      metadata: foundIn(found),
       ...(visibleTo ? { visibleTo: [...visibleTo] } : {}),
     },
     ...defined({ key, request }),

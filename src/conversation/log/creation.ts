@@ -1,3 +1,4 @@
+import type { GuardFinding } from '../../protocol/guard.ts';
 import { type ConversationEvent, openingEvents } from './events.ts';
 import type { NewConversation } from './log.ts';
 import { initialRecord, recordAfter } from './record.ts';
@@ -12,9 +13,12 @@ export function newConversation(made: {
   startedAt: Date | null;
   traceparent?: string | undefined;
   idempotency: NewConversation['idempotency'];
+  /** What guards found in the settings. */
+  found?: readonly GuardFinding[] | undefined;
 }): NewConversation {
-  const { traceparent, ...rest } = made;
-  const events = openingEvents(made.settings, made.createdAt, traceparent, made.tenant);
+  const { traceparent, found, ...rest } = made;
+  const { settings, createdAt, tenant } = made;
+  const events = openingEvents(settings, createdAt, traceparent, tenant, found);
   return { ...rest, events, record: recordOf(made.settings, events) };
 }
 

@@ -9,6 +9,7 @@ import {
   type ResumedEvent,
   type TerminatedEvent,
 } from '../../protocol/events.ts';
+import type { GuardFinding } from '../../protocol/guard.ts';
 import type { CallMetadata, MessageMetadata } from '../../protocol/message.ts';
 import { type ConversationSettings, MODERATOR } from './settings.ts';
 
@@ -38,6 +39,7 @@ export function openingEvents(
   now: Date,
   traceparent?: string,
   tenant: string = DEFAULT_TENANT,
+  found: readonly GuardFinding[] = [],
 ): [CreatedEvent, MessageEvent] {
   const at = now.toISOString();
   const opening = {
@@ -55,8 +57,13 @@ export function openingEvents(
       ...(traceparent ? { traceparent } : {}),
       tenant,
     },
-    { seq: 2, type: 'message', at, message: { seq: 2, ...opening, timestamp: at, metadata: {} } },
+    { seq: 2, type: 'message', at, message: { seq: 2, ...opening, timestamp: at, metadata: foundIn(found) } },
   ];
+}
+
+/** What guards found, as metadata say it. */
+export function foundIn(found: readonly GuardFinding[]): Pick<MessageMetadata, 'guard'> {
+  return found.length > 0 ? { guard: [...found] } : {};
 }
 
 /** An agent's reply as the event with this `seq`. */

@@ -90,6 +90,7 @@ export function resolveSettings(
     turnDelayMs: request.turnDelayMs ?? undefined,
     onCircuitOpen: request.onCircuitOpen,
     approval: request.approval ?? undefined,
+    guard: guardOf(request.guard ?? {}),
     scenario: request.scenario ?? undefined,
     turnPolicy:
       turnPolicy?.type === 'moderator' && moderator
@@ -114,6 +115,12 @@ export function resolveSettings(
     metadata: request.metadata ?? {},
   };
   return { settings };
+}
+
+/** What is said and not null; undefined where nothing is. */
+function guardOf(given: NonNullable<FilledRequest['guard']>): ConversationSettings['guard'] {
+  const said = Object.entries(given).filter(([, mode]) => mode);
+  return said.length === 0 ? undefined : Object.fromEntries(said);
 }
 
 interface Played {

@@ -47,6 +47,7 @@ export async function ask<Read>(
       number,
       agent,
       stage: SILENT,
+      kind: 'words',
       isDue: () => isDue(session.state),
       requestFor: async (model) => {
         const { state } = session;
@@ -69,9 +70,11 @@ export async function ask<Read>(
     const answer = await speak(parts, turn, run);
     if (!answer) return { kind: 'stopped' };
     if ('reason' in answer) return { kind: 'failed', ending: answer };
-    const said = asked.read(answer.content);
-    if (said !== undefined) return { kind: 'read', said, metadata: answer.metadata };
-    await charge(parts, session, run, turn.number, agent, answer.metadata, 'unreadable');
+    const said = asked.read(answer.heard ?? answer.content);
+    // What was found in all of it says nothing of its words, which are looked at by who keeps them.
+    const { guard: _, ...metadata } = answer.metadata;
+    if (said !== undefined) return { kind: 'read', said, metadata };
+    await charge(parts, session, run, turn.number, agent, metadata, 'unreadable');
     run.settled();
   }
   return { kind: 'unreadable' };

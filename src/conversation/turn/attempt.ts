@@ -1,5 +1,6 @@
 import type { Ending, MessageMetadata, SpentEvent } from '../log/events.ts';
 import { costOf, estimateInput, estimateTokens, type Price } from '../policies/budget.ts';
+import { blockedBy, type Guard } from '../stages/guard.ts';
 import type { AttemptUnderWay } from '../stream/frames.ts';
 import type { LiveStage } from '../stream/live.ts';
 import type { AttemptCall, CircuitOpenError } from './lane.ts';
@@ -15,7 +16,8 @@ export interface Sanitiser {
 
 export interface AttemptParts {
   live: Pick<LiveStage, 'started' | 'said' | 'failed'>;
-  createSanitiser: () => Sanitiser;
+  /** @param keepsDirections whether changes of direction stay, for a guard to see */
+  createSanitiser: (keepsDirections: boolean) => Sanitiser;
   /** Milliseconds of a clock that never goes back. */
   elapsed: () => number;
   /** Code points; an answer is cut there, with `length` as its finish reason. */
@@ -26,6 +28,7 @@ type Usage = NonNullable<Extract<AnswerPart, { type: 'finish' }>['usage']>;
 
 /** What an attempt has said and cost so far, for whoever has to account for it, whatever becomes of it. */
 export interface Progress {
+  /** As the vendor said it: nothing of it is to be shown before a guard has looked. */
   text: string;
   /** The vendor has ended its answer. */
   isFinished: boolean;
@@ -53,8 +56,13 @@ export function spendingOf(
 
 /** A finished answer: its text, and what is known of how it came about. */
 export interface Answer {
+  /** As guards let it pass; empty where they don't. */
   content: string;
   metadata: MessageMetadata;
+  /** As the model said it, where guards changed it: for who reads an answer that is no turn. */
+  heard?: string;
+  /** Why a guard doesn't let it pass. */
+  blockedBy?: string;
 }
 
 /** What became of one try at a turn. */
@@ -63,6 +71,8 @@ export type Outcome =
   | { kind: 'failed'; error: ProviderError; attempt: AttemptUnderWay; latencyMs: number; spent: Spent }
   | { kind: 'refused'; error: CircuitOpenError }
   | { kind: 'impossible'; ending: Ending }
+  /** A guard doesn't let it pass. */
+  | { kind: 'blocked'; ending: Ending; spent: Spent }
   | { kind: 'stopped' }
   /** Somebody made it void; the turn may be spoken anew. */
   | { kind: 'interrupted'; spent: Spent };
@@ -70,10 +80,21 @@ export type Outcome =
 /** What a failed attempt took, as it stands in the log; undefined where it took nothing. */
 export type Spent = Omit<SpentEvent, 'seq' | 'at' | 'type'> | undefined;
 
+/** What is to become of what an attempt says. */
+export interface Telling {
+  /** What is known of it while it is made. */
+  progress: Progress;
+  /** `whole`: nothing is shown before all of it is there, and then only where no guard found anything; `hidden`: nothing. */
+  shown: 'as it comes' | 'whole' | 'hidden';
+  guard: Guard | undefined;
+}
+
+/** Characters beyond the longest message that are waited for while nothing of an answer may be shown. */
+const MOST_WAITED_FOR = 20_000;
+
 /**
- * Has a provider answer once, and shows what it says while it says it, unless it is held back.
+ * Has a provider answer once, looks at what it says, and shows it while it says it, as far as that may be.
  *
- * @param progress what is known of it while it is made
  * @throws ProviderError for a failed attempt, whose text is void; the signal's reason when it was aborted
  */
 export async function makeAttempt(
@@ -83,29 +104,38 @@ export async function makeAttempt(
   { provider, price }: ModelBinding,
   request: GenerateRequest,
   call: AttemptCall,
-  { progress, isHeldBack }: { progress: Progress; isHeldBack: boolean },
+  { progress, shown, guard }: Telling,
 ): Promise<Answer> {
   const { signal } = call;
   const startedAt = elapsed();
-  const sanitiser = createSanitiser();
+  const sanitiser = createSanitiser(guard?.seesDirections ?? false);
+  const reply = guard?.listen();
   const fit = limitCodePoints(maxMessageLength);
   let firstTokenAt = startedAt;
   let finish: Extract<AnswerPart, { type: 'finish' }> | undefined;
-  const say = (text: string): void => {
+  let content = '';
+  const show = (text: string): void => {
+    const fitting = fit(text, content);
+    content += fitting;
+    if (fitting !== '' && shown === 'as it comes') live.said(conversationId, attempt, fitting);
+    if (fitting !== text) finish = { type: 'finish', finishReason: 'length', usage: finish?.usage };
+  };
+  const hear = (text: string): void => {
     if (text === '') return;
     if (progress.text === '') {
       firstTokenAt = elapsed();
       call.firstToken();
     }
-    const fitting = fit(text, progress.text);
-    progress.text += fitting;
-    if (fitting !== '' && !isHeldBack) live.said(conversationId, attempt, fitting);
-    if (fitting !== text) finish = { type: 'finish', finishReason: 'length', usage: finish?.usage };
+    progress.text += text;
+    show(reply ? reply.push(text) : text);
+    if (progress.text.length > 2 * maxMessageLength + MOST_WAITED_FOR) {
+      finish = { type: 'finish', finishReason: 'length', usage: finish?.usage };
+    }
   };
 
   for await (const part of provider.generate(request, signal)) {
     if (signal.aborted) throw signal.reason;
-    if (part.type === 'text') say(sanitiser.push(part.text));
+    if (part.type === 'text') hear(sanitiser.push(part.text));
     else finish = part;
     if (finish) break;
   }
@@ -113,14 +143,20 @@ export async function makeAttempt(
   if (!finish) throw new ProviderError('network', 'the answer was cut off');
   progress.isFinished = true;
   progress.usage = trusted(finish.usage);
-  say(sanitiser.end());
+  hear(sanitiser.end());
+  const latencyMs = Math.round(elapsed() - startedAt);
 
-  const content = progress.text;
-  if (content.trim() === '') throw new ProviderError('empty', 'the answer was empty');
+  if (progress.text.trim() === '') throw new ProviderError('empty', 'the answer was empty');
+  const looked = await reply?.end(signal, request.messages.at(-1)?.content ?? '');
+  const found = looked?.found ?? [];
+  if (looked) show(looked.text);
+  const isBlocked = looked?.isBlocked ?? false;
+  if (!isBlocked && content.trim() === '') throw new ProviderError('empty', 'the answer was empty');
+  if (shown === 'whole' && !isBlocked && found.length === 0) live.said(conversationId, attempt, content);
   const counted = progress.usage;
   const usage = counted ?? {
     inputTokens: estimateInput(request),
-    outputTokens: estimateTokens(content),
+    outputTokens: estimateTokens(progress.text),
   };
   return {
     content,
@@ -130,11 +166,14 @@ export async function makeAttempt(
       ...usage,
       ...(counted ? {} : { usageEstimated: true }),
       ...(price ? { costUsd: costOf(price, usage) } : {}),
-      latencyMs: Math.round(elapsed() - startedAt),
+      latencyMs,
       timeToFirstTokenMs: Math.round(firstTokenAt - startedAt),
       attempt: attempt.id,
       finishReason: finish.finishReason,
+      ...(found.length > 0 ? { guard: [...found] } : {}),
     },
+    ...(progress.text === content ? {} : { heard: progress.text }),
+    ...(isBlocked ? { blockedBy: blockedBy(found) } : {}),
   };
 }
 

@@ -3,12 +3,19 @@ import { AGREES, ballotQuestion, type Choice, readBallot, takesSeveral } from '.
 import { choiceQuestion, readChoice } from '../asking/choice.ts';
 import { transcriptOf } from '../asking/question.ts';
 import { type Judgement, readVerdict, scaleOf, verdictQuestion } from '../asking/verdict.ts';
-import type { BallotEvent, ConversationEvent, Ending, MessageMetadata } from '../log/events.ts';
+import {
+  type BallotEvent,
+  type ConversationEvent,
+  type Ending,
+  foundIn,
+  type MessageMetadata,
+} from '../log/events.ts';
 import type { AgentSettings, Decision } from '../log/settings.ts';
 import { apply, type ConversationState } from '../log/state.ts';
 import { inTurn, roundRobin } from '../policies/turn/speakers.ts';
 import { verdictOf } from '../policies/verdicts.ts';
 import { countVotes } from '../policies/votes.ts';
+import { lookAtVerdict, lookAtWords } from '../stages/words.ts';
 import { ask, charge, type Reply } from './ask.ts';
 import { endEvents } from './consequences.ts';
 import { decide, votersOf } from './decide.ts';
@@ -130,6 +137,9 @@ async function cast(
   if (reply.kind === 'stopped') return undefined;
   if (reply.kind === 'failed' && SPENT.has(reply.ending.reason)) return reply.ending;
   const read = reply.kind === 'read' ? reply : undefined;
+  const given = read?.said.why ?? null;
+  const why = given === null ? null : named(given, aliases.behind);
+  const words = await lookAtWords(parts.guards.of(settings.guard), [why], run.signal);
   await keep(parts, session, run, agent, reply, (now) => {
     // A pause meanwhile loses no ballot.
     const isOpen = now.votes === votes && now.ballots.every((ballot) => ballot.agent !== agent.name);
@@ -144,8 +154,8 @@ async function cast(
           ? read.said.choice.map(meant)
           : meant(read.said.choice)
         : null,
-      ...(read && read.said.why !== null ? { why: named(read.said.why, aliases.behind) } : {}),
-      metadata: read?.metadata ?? {},
+      ...(given === null ? {} : { why: words.texts[0] ?? null }),
+      metadata: { ...read?.metadata, ...foundIn(words.found) },
     };
     const after = apply(now, ballot);
     const isLast = after.ballots.length >= votersOf(agents).length;
@@ -234,10 +244,13 @@ export async function judge(parts: SpeakParts, session: Session, run: Run): Prom
     calls.push(reply.metadata);
   }
   const isWhole = readings.length === orders.length;
+  const summary = (isWhole && readings[0]?.summary) || null;
   const scores = readings.map((reading) => reading.scores);
   const verdict = isWhole
     ? verdictOf(names, decision.rubric, scores)
     : { scores: [], totals: {}, winner: null };
+  const guard = parts.guards.of(state.settings.guard);
+  const { found, ...words } = await lookAtVerdict(guard, { summary, scores: verdict.scores }, run.signal);
   await session.append<ConversationEvent>(
     (now) =>
       isDue(now)
@@ -247,8 +260,8 @@ export async function judge(parts: SpeakParts, session: Session, run: Run): Prom
               type: 'verdict.given',
               at: parts.now().toISOString(),
               ...verdict,
-              summary: (isWhole && readings[0]?.summary) || null,
-              metadata: together(calls),
+              ...words,
+              metadata: { ...together(calls), ...foundIn(found) },
             },
           ]
         : [],

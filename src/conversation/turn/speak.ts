@@ -1,6 +1,7 @@
 import type { Happening } from '../happenings.ts';
 import type { ConversationEvent, Ending } from '../log/events.ts';
 import type { ConversationLog } from '../log/log.ts';
+import type { ConversationSettings } from '../log/settings.ts';
 import {
   BudgetSpentError,
   type DailyBudget,
@@ -9,6 +10,7 @@ import {
   overBudget,
 } from '../policies/budget.ts';
 import { deadline } from '../policies/termination.ts';
+import type { Guards } from '../stages/guard.ts';
 import type { AttemptUnderWay } from '../stream/frames.ts';
 import type { LiveStage } from '../stream/live.ts';
 import type { Tracer } from '../tracer.ts';
@@ -21,6 +23,7 @@ import {
   type Progress,
   type Spent,
   spendingOf,
+  type Telling,
 } from './attempt.ts';
 import { type FallbackCandidate, nextFallbackCandidate } from './fallbacks.ts';
 import { type AttemptCall, CircuitOpenError } from './lane.ts';
@@ -34,6 +37,7 @@ export interface SpeakParts extends Omit<AttemptParts, 'live'> {
   live: LiveStage;
   log: ConversationLog;
   bindModel: BindModel;
+  guards: Guards;
   /** What all conversations together may spend in a day; undefined where there is no limit. */
   dailyBudget: DailyBudget | undefined;
   /** A name that no other attempt ever has. */
@@ -74,6 +78,10 @@ async function tryUntilSpoken(parts: SpeakParts, turn: Turn, run: Run): Promise<
       run.settled();
       if (!(await session.readAgain()) || !turn.isDue()) return undefined;
       continue;
+    }
+    if (outcome.kind === 'blocked') {
+      await account(parts, turn, outcome.spent, run);
+      return outcome.ending;
     }
     if (outcome.kind === 'answered') {
       outcome.answer.metadata.attempts = turn.attempts + 1;
@@ -172,7 +180,11 @@ async function attempt(
     costUsd: binding.price ? mostCost(binding.price, request) : 0,
   });
   const progress = newProgress();
-  const isHeldBack = (state.settings.approval ?? 'none') !== 'none';
+  const telling: Telling = {
+    progress,
+    shown: shownOf(turn, state.settings.approval),
+    guard: parts.guards.of(state.settings.guard),
+  };
   const spentBy = (error: string): Spent => {
     const spent = spendingOf(progress, request, binding.price);
     const { id, turn, agent, provider, model } = attempt;
@@ -186,10 +198,7 @@ async function attempt(
     stage.started(conversationId, attempt);
     observe({ type: 'attempt.started', conversationId, attempt, waitedMs: startedAt - askedAt });
     return tracer.call({ conversationId, attempt, request }, () =>
-      makeAttempt({ ...parts, live: stage }, conversationId, attempt, binding, request, call, {
-        progress,
-        isHeldBack,
-      }),
+      makeAttempt({ ...parts, live: stage }, conversationId, attempt, binding, request, call, telling),
     );
   };
   try {
@@ -206,6 +215,18 @@ async function attempt(
       },
     );
     observe({ type: 'attempt.succeeded', conversationId, attempt, answer });
+    const { guard: found } = answer.metadata;
+    if (found) observe({ type: 'guard.found', conversationId, found });
+    if (answer.blockedBy !== undefined && turn.kind === 'reply') {
+      session.release(attempt.id);
+      const detail = `${agent.name}: ${answer.blockedBy}`;
+      stage.failed(conversationId, attempt, { error: `guard_blocked: ${detail}`, retryInMs: null });
+      return {
+        kind: 'blocked',
+        ending: ending('guard_blocked', detail),
+        spent: spentBy('guard_blocked'),
+      };
+    }
     return { kind: 'answered', answer };
   } catch (error) {
     session.release(attempt.id);
@@ -229,6 +250,12 @@ async function attempt(
 
 function stopped(signal: AbortSignal, spent: Spent): Outcome {
   return reasonOf(signal) === 'interrupted' ? { kind: 'interrupted', spent } : { kind: 'stopped' };
+}
+
+/** What those who watch see of an attempt. */
+function shownOf({ kind }: Turn, approval: ConversationSettings['approval']): Telling['shown'] {
+  if (kind === 'words' || approval === 'every_turn') return 'hidden';
+  return approval === 'flagged' ? 'whole' : 'as it comes';
 }
 
 /** Sets the most that a call may cost aside for as long as it lasts. */

@@ -17,6 +17,8 @@ export interface Turn {
   readonly number: number;
   readonly agent: AgentSettings;
   readonly stage: Stage;
+  /** `words`: an answer that is no turn; its words are looked at when it is read. */
+  readonly kind: 'reply' | 'words';
   /** What is asked, from the log as it is then, with so many messages of it. */
   readonly requestFor: (model: string, contextMessages: number) => Promise<GenerateRequest>;
   /** Whether it is still to be tried, as the log is then. */
@@ -29,7 +31,7 @@ export interface Turn {
 
 export function newTurn(
   session: Session,
-  given: Pick<Turn, 'number' | 'agent' | 'stage' | 'requestFor' | 'isDue'>,
+  given: Pick<Turn, 'number' | 'agent' | 'stage' | 'kind' | 'requestFor' | 'isDue'>,
 ): Turn {
   const { conversationId, state } = session;
   const { contextMessages, onCircuitOpen } = state.settings;
@@ -49,7 +51,7 @@ export function newTurn(
 export function learn(
   turn: Turn,
   candidate: FallbackCandidate,
-  outcome: Exclude<Outcome, { kind: 'answered' | 'stopped' | 'interrupted' }>,
+  outcome: Exclude<Outcome, { kind: 'answered' | 'stopped' | 'interrupted' | 'blocked' }>,
   now: number,
   retryDelayMs: (error: ProviderError, triesSoFar: number) => number | undefined,
 ): string {

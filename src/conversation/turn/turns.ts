@@ -182,6 +182,7 @@ function turnOf(
     number,
     agent,
     stage,
+    kind: 'reply',
     isDue,
     requestFor: (model, contextMessages) =>
       turnRequest(log, conversationId, session.state, { number, speaker, model, contextMessages }),
@@ -214,7 +215,8 @@ function afterAnswer(
   const place = debatePlaceOf(state.settings, state.turns);
   const debated = place ? { ...metadata, side: place.side, phase: place.phase } : metadata;
   const event = replyEvent(state.lastSeq + 1, at, { turn, sender, content, metadata: debated });
-  return approval === 'every_turn' ? heldBack(event, at) : [event, ...consequences(apply(state, event), at)];
+  const isHeldBack = approval === 'every_turn' || (approval === 'flagged' && metadata.guard !== undefined);
+  return isHeldBack ? heldBack(event, at) : [event, ...consequences(apply(state, event), at)];
 }
 
 function heldBack({ seq, message }: MessageEvent, at: Date): readonly ConversationEvent[] {

@@ -16,6 +16,7 @@ import { creationRequest } from '../../protocol/creation.ts';
 import { callerOf } from '../../server/caller.ts';
 import type { Connections } from '../../server/connections.ts';
 import { createConversation, settingsFor } from '../../server/creation.ts';
+import { tellOf } from '../../server/guarding.ts';
 import type { ServerParts } from '../../server/parts.ts';
 import { failureIn } from '../../server/problem.ts';
 import { faultsOf } from '../../server/validation.ts';
@@ -115,10 +116,10 @@ export async function registerOpenAiDoor(
       metadata: labels,
     });
     if (!asked.success) throw invalid(faultsOf(asked.error).map(asItWasAsked));
-    const settings = await settingsFor(asked.data, tenant, parts);
+    const wanted = await settingsFor(asked.data, tenant, parts, tellOf(parts, request));
     const { record } = await createConversation(
       parts,
-      { tenant, settings, idempotency: null },
+      { ...wanted, tenant, idempotency: null },
       newConversation,
     );
     request.log.info({ conversation_id: record.id }, 'conversation.created');

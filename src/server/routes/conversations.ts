@@ -14,6 +14,7 @@ import { conversationsQuery, idParameter, terminationRequest } from '../../proto
 import { callerOf } from '../caller.ts';
 import { viewConversation } from '../conversation-view.ts';
 import { createConversation, settingsFor } from '../creation.ts';
+import { guardedBody, tellOf } from '../guarding.ts';
 import { idempotencyOf } from '../idempotency.ts';
 import type { ServerParts } from '../parts.ts';
 
@@ -55,8 +56,12 @@ export function registerConversations(server: FastifyInstance, parts: ServerPart
     async (request, reply) => {
       const idempotency = idempotencyOf(request);
       const { tenant } = callerOf(request);
-      const wanted = { tenant, settings: await settingsFor(request.body, tenant, parts), idempotency };
-      const { record, replayed } = await createConversation(parts, wanted, newConversation);
+      const wanted = await settingsFor(request.body, tenant, parts, tellOf(parts, request));
+      const { record, replayed } = await createConversation(
+        parts,
+        { ...wanted, tenant, idempotency },
+        newConversation,
+      );
       if (!replayed) request.log.info({ conversation_id: record.id }, 'conversation.created');
       if (replayed) reply.header('idempotency-replayed', 'true');
       return reply.code(201).header('location', `/conversations/${record.id}`).send(viewConversation(record));
@@ -116,7 +121,8 @@ export function registerConversations(server: FastifyInstance, parts: ServerPart
     },
     async (request) => {
       const record = await findConversation(parts, request);
-      await endByUser(parts, record, request.body?.detail);
+      const { body } = await guardedBody(parts, request, record.settings, request.body ?? {}, ['detail']);
+      await endByUser(parts, record, body.detail);
       return viewConversation(await findConversation(parts, request));
     },
   );

@@ -16,6 +16,7 @@ import { assertRetractable, retract } from '../../conversation/hands/retract.ts'
 import { say } from '../../conversation/hands/say.ts';
 import { happeningsIn } from '../../conversation/happenings.ts';
 import type { Message } from '../../conversation/log/events.ts';
+import { raised } from '../../conversation/stages/guard.ts';
 import { type Conversation, conversation } from '../../protocol/conversation.ts';
 import {
   approvalRequest,
@@ -33,6 +34,7 @@ import { idParameter } from '../../protocol/requests.ts';
 import { callerOf } from '../caller.ts';
 import { viewConversation } from '../conversation-view.ts';
 import { createConversation, settingsFor } from '../creation.ts';
+import { guardedBody, tellOf } from '../guarding.ts';
 import { idempotencyOf, sha256 } from '../idempotency.ts';
 import type { ServerParts } from '../parts.ts';
 import { findConversation } from './conversations.ts';
@@ -59,6 +61,16 @@ export function registerHands(server: FastifyInstance, parts: ServerParts): void
     return { events, isReplay };
   }
 
+  /** What somebody says, as the conversation's guards let it pass. */
+  async function guarded<Body extends object>(
+    request: FastifyRequest,
+    body: Body,
+    fields: readonly (keyof Body & string)[],
+  ) {
+    const { settings } = await findConversation(parts, request);
+    return await guardedBody(parts, request, settings, body, fields);
+  }
+
   async function answer(request: FastifyRequest, hand: Hand): Promise<Conversation> {
     await take(request, hand);
     return viewConversation(await findConversation(parts, request));
@@ -77,7 +89,7 @@ export function registerHands(server: FastifyInstance, parts: ServerParts): void
         body: pauseRequest,
       },
     },
-    (request) => answer(request, pause(request.body ?? {})),
+    async (request) => answer(request, pause((await guarded(request, request.body ?? {}, ['detail'])).body)),
   );
 
   app.post(
@@ -116,7 +128,10 @@ export function registerHands(server: FastifyInstance, parts: ServerParts): void
         body: approvalRequest(parts.maxMessageLength),
       },
     },
-    (request) => answer(request, approve(request.body)),
+    async (request) => {
+      const { body, found } = await guarded(request, request.body, ['content', 'detail']);
+      return await answer(request, approve({ ...body, found }));
+    },
   );
 
   app.post(
@@ -138,7 +153,8 @@ export function registerHands(server: FastifyInstance, parts: ServerParts): void
     async (request, reply) => {
       const asked = idempotencyOf(request);
       const named = asked ? { key: sha256(asked.key), body: asked.bodyHash } : undefined;
-      const { events, isReplay } = await take(request, say(request.body), named);
+      const { body, found } = await guarded(request, request.body, ['content', 'sender']);
+      const { events, isReplay } = await take(request, say({ ...body, found }), named);
       const [said] = events;
       if (said?.type !== 'message') throw new Error('nothing was said');
       if (isReplay) reply.header('idempotency-replayed', 'true');
@@ -164,7 +180,8 @@ export function registerHands(server: FastifyInstance, parts: ServerParts): void
       const { id } = await findConversation(parts, request);
       const target = await messageAt(id, seq);
       assertRetractable(target);
-      await take(request, retract(request.body));
+      const { body } = await guarded(request, request.body, ['detail']);
+      await take(request, retract(body));
       return { ...target, retracted: true };
     },
   );
@@ -198,11 +215,14 @@ export function registerHands(server: FastifyInstance, parts: ServerParts): void
       const idempotency = idempotencyOf(request, `${id}/fork`);
       const copied = await readCopies(parts.log, id, retracted, atSeq);
       const turns = turnsOf(copied.messages, original);
-      const settings = await settingsFor(requestLike(original, given, turns), tenant, parts);
-      assertTurnsLeft(settings.maxTurns, turns);
-      const wanted = { tenant, settings, idempotency };
-      const { record, replayed } = await createConversation(parts, wanted, (beginning) =>
-        forkedConversation(beginning, copied),
+      const like = { ...original, guard: raised(original.guard, parts.guards) };
+      const asked = requestLike(like, given, turns);
+      const wanted = await settingsFor(asked, tenant, parts, tellOf(parts, request));
+      assertTurnsLeft(wanted.settings.maxTurns, turns);
+      const { record, replayed } = await createConversation(
+        parts,
+        { ...wanted, tenant, idempotency },
+        (beginning) => forkedConversation(beginning, copied),
       );
       if (replayed) reply.header('idempotency-replayed', 'true');
       else request.log.info({ conversation_id: record.id }, 'conversation.created');

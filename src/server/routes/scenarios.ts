@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { filledIn } from '../../conversation/scenarios/apply.ts';
 import { BUILT_IN_SCENARIOS, type Scenario } from '../../conversation/scenarios/built-in.ts';
 import { findScenario, isBuiltIn, MOST_SCENARIOS } from '../../conversation/scenarios/store.ts';
+import type { Tell } from '../../conversation/stages/inward.ts';
 import { AppError, invalid, notFound } from '../../errors.ts';
 import type { ConversationRequest } from '../../protocol/creation.ts';
 import { problem } from '../../protocol/problem.ts';
@@ -17,6 +18,7 @@ import {
 } from '../../protocol/scenarios.ts';
 import { callerOf } from '../caller.ts';
 import { resolvedSettings } from '../creation.ts';
+import { tellOf } from '../guarding.ts';
 import type { ServerParts } from '../parts.ts';
 
 /** Named beginnings; docs/protocol.md, section 9.6. */
@@ -78,7 +80,7 @@ export function registerScenarios(server: FastifyInstance, parts: ServerParts): 
         throw invalid([{ path: 'name', message }]);
       }
       const { title, description, settings } = request.body;
-      assertUsable(settings, parts);
+      await assertUsable(settings, parts, tellOf(parts, request));
       const kept: Scenario = { name, title, description, settings };
       const outcome = await parts.scenarios.put(callerOf(request).tenant, kept);
       if (outcome === 'full') {
@@ -117,10 +119,10 @@ export function registerScenarios(server: FastifyInstance, parts: ServerParts): 
 }
 
 /** Checks settings as a conversation's are; what is wrong stands under `settings`. */
-function assertUsable(settings: ScenarioSettings, parts: ServerParts): void {
+async function assertUsable(settings: ScenarioSettings, parts: ServerParts, tell: Tell): Promise<void> {
   try {
     const request = { topic: 'x' } as ConversationRequest;
-    resolvedSettings(filledIn(request, settings, parts.roster), parts);
+    await resolvedSettings(filledIn(request, settings, parts.roster), parts, tell);
   } catch (error) {
     if (!(error instanceof AppError) || error.faults.length === 0) throw error;
     const faults = error.faults.map(({ path, message }) => ({ path: `settings.${path}`, message }));
