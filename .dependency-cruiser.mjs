@@ -47,9 +47,18 @@ export default {
     only('live', 'conversation', 'errors', 'protocol'),
     only('guards', 'config', 'conversation', 'security'),
     only('runner', 'conversation', 'errors'),
-    only('security', 'conversation', 'errors'),
+    only('security', 'conversation', 'errors', 'protocol'),
     only('observability', 'conversation', 'errors', 'protocol'),
-    only('server', 'conversation', 'errors', 'observability', 'protocol', 'runner', 'security/addresses'),
+    only(
+      'server',
+      'conversation',
+      'errors',
+      'observability',
+      'protocol',
+      'runner',
+      'security/addresses',
+      'security/keyring',
+    ),
     only('doors', 'conversation', 'errors', 'observability', 'protocol', 'security', 'server'),
     only('client', 'protocol'),
     {
@@ -66,7 +75,7 @@ export default {
     },
     only('migration', 'conversation', 'errors', 'storage'),
     // What speaks to a server goes through the client; migration works where no server runs.
-    only('cli', 'client', 'migration'),
+    only('cli', 'client', 'migration', 'protocol'),
     {
       name: 'one-composer',
       comment: 'Only compose.ts builds parts; only the server and what runs in a command compose.',

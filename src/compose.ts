@@ -29,6 +29,8 @@ import type { ProtectionKind } from './protection/redis/protection.ts';
 import { type LaneSettings, laneSettingsFor } from './protection/settings.ts';
 import { createProviders } from './providers/catalog.ts';
 import { pricedModels, priceOf } from './providers/prices.ts';
+import { followKeyFile } from './security/key-file.ts';
+import { Keyring } from './security/keyring.ts';
 import { createSanitiser } from './security/sanitise.ts';
 import { createMasker } from './security/secrets.ts';
 import { buildApp } from './server/app.ts';
@@ -43,6 +45,8 @@ export interface Platform {
   logger: Logger;
   /** Goes on with what had not ended when the process before this one stopped; gives how many there are. */
   resume(): Promise<number>;
+  /** Reads API_KEYS_FILE again, where there is one. */
+  rereadKeys(): void;
   /** Streams and turns at the same time, then the storage; nothing acknowledged is lost. */
   close(): Promise<void>;
 }
@@ -179,6 +183,7 @@ export async function compose(
     maxActive: config.MAX_ACTIVE_CONVERSATIONS,
   });
 
+  const keys = openKeys(config, logger);
   const serverParts: ServerParts = {
     log: storage,
     catalog: storage,
@@ -202,7 +207,9 @@ export async function compose(
       host: config.HOST,
       allowedHosts: config.ALLOWED_HOSTS,
       allowedOrigins: config.ALLOWED_ORIGINS,
+      hasKeys: keys !== undefined,
     },
+    keyring: keys?.keyring,
     maxMessageLength: config.MAX_MESSAGE_LENGTH,
     observe,
     metrics,
@@ -215,6 +222,7 @@ export async function compose(
   try {
     await backend.assertUsable();
   } catch (error) {
+    keys?.close();
     await backend.close();
     throw error;
   }
@@ -229,13 +237,40 @@ export async function compose(
     app,
     logger,
     resume: () => runner.resume(),
+    rereadKeys: () => keys?.reread(),
     async close() {
       clearInterval(lookAtPauses);
+      keys?.close();
       runner.leave();
       await app.close();
       // Only now nothing is started any more, and those who came back elsewhere have heard what was still said here.
       await runner.drain();
       await backend.close();
+    },
+  };
+}
+
+/** The keys that are in force; undefined where none are asked for. */
+function openKeys(
+  { API_KEYS, API_KEYS_FILE: file }: Config,
+  logger: Logger,
+): { keyring: Keyring; reread: () => void; close: () => void } | undefined {
+  const entries = API_KEYS ?? file?.entries;
+  if (!entries) return undefined;
+  const keyring = new Keyring(entries);
+  const log = logger.child({ logger: 'keys' });
+  const followed =
+    file &&
+    followKeyFile(file.path, keyring, {
+      changed: (count) => log.info({ count }, 'keys.changed'),
+      refused: (problem) => log.error({ problem }, 'keys.refused'),
+    });
+  return {
+    keyring,
+    reread: () => followed?.reread(),
+    close: () => {
+      followed?.close();
+      keyring.close();
     },
   };
 }

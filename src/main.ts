@@ -23,6 +23,8 @@ if (Number.parseInt(process.versions.node, 10) < MINIMUM_NODE) {
 let shutDown = (_signal: NodeJS.Signals): void => process.exit(0);
 process.on('SIGTERM', (signal) => shutDown(signal));
 process.on('SIGINT', (signal) => shutDown(signal));
+let rereadKeys = (): void => {};
+process.on('SIGHUP', () => rereadKeys());
 
 // A third of a start is compiling, which the last one did already. It is kept beside the packages, and not in the
 // system's folder for temporary files, where others could put something in its place. Where that can't be written, as
@@ -59,6 +61,7 @@ async function serve(): Promise<void> {
   const platform = await compose(config, output, { tracing, logLosses: output.losses });
   const log = platform.logger.child({ logger: 'main' });
   tracingLog = platform.logger.child({ logger: 'tracing' });
+  rereadKeys = () => platform.rereadKeys();
 
   let closing = false;
   shutDown = (signal) => {

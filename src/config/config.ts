@@ -3,6 +3,8 @@ import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { GUARD_MODES } from '../conversation/stages/guard.ts';
 import { isLoopback } from '../security/addresses.ts';
+import { readKeyFile } from '../security/key-file.ts';
+import { parseKeys } from '../security/keyring.ts';
 import { createMasker, Secret } from '../security/secrets.ts';
 import { parseRedisUrl } from '../storage/redis/url.ts';
 import { modelTable } from './model-settings.ts';
@@ -78,7 +80,8 @@ const secret = z
   .string()
   .regex(/^[\x21-\x7e]+$/, 'takes printable ASCII without spaces')
   .transform((value) => new Secret(value))
-  .optional();
+  .optional()
+  .meta({ secret: true });
 /** Secret as a whole, since it may hold a password. */
 const redisUrl = z
   .string()
@@ -90,7 +93,22 @@ const redisUrl = z
     }
   })
   .transform((value) => new Secret(value))
-  .optional();
+  .optional()
+  .meta({ secret: true });
+/** What a function makes of a text; what it throws is what is wrong with it. */
+function made<Value>(make: (text: string) => Value) {
+  return z
+    .string()
+    .transform((value, context) => {
+      try {
+        return make(value);
+      } catch (error) {
+        context.addIssue({ code: 'custom', message: (error as Error).message });
+        return z.NEVER;
+      }
+    })
+    .optional();
+}
 const url = z
   .string()
   .refine((value) => /^https?:$/.test(URL.parse(value)?.protocol ?? ''), 'takes a URL with http or https')
@@ -109,7 +127,8 @@ const environment = z.object({
     /^https?:\/\/(?:\[[\da-f:.]+\]|[\w.-]+)(?::\d{1,5})?$/,
     'takes origins such as https://app.example.com, with commas between them',
   ),
-  API_KEYS: z.undefined('is not supported yet: unset it, and keep HOST on a loopback address').optional(),
+  API_KEYS: made(parseKeys),
+  API_KEYS_FILE: made((path) => ({ path, entries: readKeyFile(path) })),
   DATA_DIR: z.string().default('./data'),
   REDIS_URL: redisUrl,
   LOG_LEVEL: choice(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'info'),
@@ -173,26 +192,45 @@ export type Config = Readonly<z.output<typeof environment>>;
  */
 export function readConfig(variables: NodeJS.ProcessEnv, dotEnvPath = '.env'): Config {
   const fromFile = readDotEnv(dotEnvPath);
+  // What files of other systems leave at the end of a line is no part of it, wherever it came through.
+  const valueOf = (name: string): string | undefined =>
+    variables[name]?.trimEnd() || fromFile[name]?.trimEnd() || undefined;
   const given: Record<string, string> = {};
-  for (const name of Object.keys(environment.shape)) {
-    // What files of other systems leave at the end of a line is no part of it, wherever it came through.
-    const value = variables[name]?.trimEnd() || fromFile[name]?.trimEnd();
+  const faults: string[] = [];
+  for (const [name, variable] of Object.entries(environment.shape)) {
+    const value = valueOf(name);
     if (value) given[name] = value;
+    const path = variable.meta()?.['secret'] ? valueOf(`${name}_FILE`) : undefined;
+    if (path === undefined) continue;
+    if (value) faults.push(besides(`${name}_FILE`, path, name));
+    else
+      try {
+        given[name] = readFileSync(path, 'utf8').trimEnd();
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        faults.push(`${name}_FILE: got ${JSON.stringify(path)}, takes a file that can be read: ${code}`);
+      }
   }
   const parsed = environment.safeParse(given);
-  const faults = parsed.success
-    ? []
-    : parsed.error.issues.map(({ path, message }) => {
-        const name = String(path[0]);
-        return `${name}: got ${shown(name, given[name] ?? '')}, ${message}`;
-      });
+  for (const { path, message } of parsed.error?.issues ?? []) {
+    const name = String(path[0]);
+    faults.push(`${name}: got ${shown(name, given[name] ?? '')}, ${message}`);
+  }
+  const { API_KEYS: keys, API_KEYS_FILE: keyFile } = given;
+  if (keys && keyFile) faults.push(besides('API_KEYS_FILE', keyFile, 'API_KEYS'));
   const host = given['HOST'] ?? '127.0.0.1';
-  if (!isLoopback(host) && given['ALLOW_ANONYMOUS'] !== 'true') {
-    const takes = 'takes a loopback address such as 127.0.0.1 unless ALLOW_ANONYMOUS=true lets anybody in';
+  if (!isLoopback(host) && given['ALLOW_ANONYMOUS'] !== 'true' && !keys && !keyFile) {
+    const takes =
+      'takes a loopback address such as 127.0.0.1 unless API_KEYS or API_KEYS_FILE says whose keys are asked for, ' +
+      'or ALLOW_ANONYMOUS=true lets anybody in';
     faults.push(`HOST: got ${shown('HOST', host)}, ${takes}`);
   }
   if (!parsed.success || faults.length > 0) throw new ConfigurationError(faults);
   return Object.freeze(parsed.data);
+}
+
+function besides(name: string, value: string, other: string): string {
+  return `${name}: got ${JSON.stringify(value)}, takes nothing where ${other} is set: set one of the two`;
 }
 
 const SERVICE_NAME = 'ai-conversation-platform';

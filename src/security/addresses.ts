@@ -6,6 +6,8 @@ export interface AddressPolicy {
   host: string;
   /** Names without a port; `*` is any. */
   allowedHosts: readonly string[];
+  /** Whether keys are asked for: a page that rebinds a name has none, so only a list that was given is looked at. */
+  hasKeys: boolean;
   allowedOrigins: readonly string[];
 }
 
@@ -22,8 +24,11 @@ export function isLoopback(name: string): boolean {
  * Whether a request is for this server by a name that it is known by: a page whose own name was pointed to this
  * machine's address asks by that.
  */
-export function isOwnHost(header: string | undefined, { host, allowedHosts }: AddressPolicy): boolean {
-  if (allowedHosts.includes('*')) return true;
+export function isOwnHost(
+  header: string | undefined,
+  { host, allowedHosts, hasKeys }: AddressPolicy,
+): boolean {
+  if (allowedHosts.includes('*') || (hasKeys && allowedHosts.length === 0)) return true;
   const name = plainName(HOST.exec(header ?? '')?.[1] ?? '');
   if (name === '') return false;
   // https://www.rfc-editor.org/rfc/rfc6761#section-6.3: nobody can point these elsewhere

@@ -7,7 +7,14 @@ import { asksForWebSocket } from './upgrade.ts';
 /** Methods that change nothing. */
 const READING: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);
 /** What a page may read of an answer besides its body. */
-const EXPOSED = ['location', 'idempotency-replayed', 'retry-after', 'x-request-id', 'x-aic-conversation-id'];
+const EXPOSED = [
+  'location',
+  'idempotency-replayed',
+  'retry-after',
+  'www-authenticate',
+  'x-request-id',
+  'x-aic-conversation-id',
+];
 /** How long a browser needn't ask again what a page may do, in seconds. */
 const PREFLIGHT_SECONDS = 600;
 
@@ -21,6 +28,10 @@ const MAX_SHOWN = 100;
 export async function guardAddresses(scope: FastifyInstance, policy: AddressPolicy): Promise<void> {
   scope.addHook('onRequest', (request, _reply, done) => done(refusalOf(request, policy)));
   if (policy.allowedOrigins.length === 0) return;
+  scope.addHook('onRoute', (route) => {
+    // What a page asks before it may ask anything has no key.
+    if (route.method === 'OPTIONS') route.config = { ...route.config, scope: 'open' };
+  });
   await scope.register(cors, {
     origin: [...policy.allowedOrigins],
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'DELETE'],

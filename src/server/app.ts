@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { AppError } from '../errors.ts';
 import { guardAddresses, refusalOf } from './addresses.ts';
+import { demandScopes, guardCallers, mayStillRead } from './authority.ts';
 import { registerBodyParser } from './body.ts';
 import { Connections } from './connections.ts';
 import { describeRoutes, registerDocs } from './docs.ts';
@@ -13,6 +14,7 @@ import { registerHealth, registerOperations } from './routes/operations.ts';
 import { registerScenarios } from './routes/scenarios.ts';
 import { registerStreams } from './routes/streams.ts';
 import { registerTranscripts } from './routes/transcripts.ts';
+import { registerWhoami } from './routes/whoami.ts';
 import { asksForWebSocket } from './upgrade.ts';
 import { serializerCompiler, validatorCompiler } from './validation.ts';
 
@@ -74,7 +76,8 @@ export async function buildApp(parts: ServerParts, doors: readonly Door[]): Prom
     done();
   });
 
-  const connections = new Connections();
+  const connections = new Connections((caller) => mayStillRead(caller, parts.keyring));
+  parts.keyring?.onChange(() => connections.endRefused());
   app.addHook('preClose', async () => {
     draining = true;
     connections.close();
@@ -85,10 +88,13 @@ export async function buildApp(parts: ServerParts, doors: readonly Door[]): Prom
   });
 
   await describeRoutes(app);
+  const isGuarded = demandScopes(app);
   // Who asks how the server is need not know its name.
   registerHealth(app, parts, () => draining);
   await app.register(async (scope) => {
     await guardAddresses(scope, parts.addresses);
+    isGuarded(scope);
+    guardCallers(scope, parts.keyring);
     await registerDocs(scope);
     registerConversations(scope, parts);
     registerHands(scope, parts);
@@ -96,6 +102,7 @@ export async function buildApp(parts: ServerParts, doors: readonly Door[]): Prom
     registerScenarios(scope, parts);
     await registerStreams(scope, parts, connections, () => draining);
     registerOperations(scope, parts);
+    registerWhoami(scope);
     for (const door of doors) await door(scope, parts, connections);
   });
   return app;

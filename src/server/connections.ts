@@ -7,11 +7,12 @@ import { MAX_BACKLOG_BYTES, type StreamEnd, type StreamSink } from '../conversat
 import type { StreamTally } from '../observability/metrics-streams.ts';
 import { CLOSE } from '../protocol/close.ts';
 import type { StreamRewritten } from '../protocol/frames.ts';
+import type { Caller } from './caller.ts';
 
 /** One reader's connection, whichever the transport. */
 export interface Connection extends StreamSink {
   /** Says good-bye in the transport's own way. */
-  end(why: StreamEnd | 'shutdown' | 'failed'): void;
+  end(why: StreamEnd | 'shutdown' | 'unauthorized' | 'failed'): void;
   /** Shows that the server is there, and finds out whether the peer is. */
   beat(): void;
   /** Ends it whatever the peer does. */
@@ -24,34 +25,45 @@ const MISSED_BEATS = 2;
 
 /** The connections whose sockets are open: one heartbeat for all, and one place that ends them. */
 export class Connections {
-  readonly #open = new Set<Connection>();
+  readonly #open = new Map<Connection, Caller>();
+  readonly #mayRead: (caller: Caller) => boolean;
   #closed = false;
   readonly #heartbeat: NodeJS.Timeout;
 
-  constructor() {
+  /** @param mayRead whether somebody may go on reading */
+  constructor(mayRead: (caller: Caller) => boolean) {
+    this.#mayRead = mayRead;
     this.#heartbeat = setInterval(() => {
-      for (const connection of this.#open) connection.beat();
+      for (const connection of this.#open.keys()) connection.beat();
     }, HEARTBEAT_MS).unref();
   }
 
-  add(connection: Connection): void {
-    this.#open.add(connection);
+  add(connection: Connection, caller: Caller): void {
+    this.#open.set(connection, caller);
     if (this.#closed) connection.end('shutdown');
+    else if (!this.#mayRead(caller)) connection.end('unauthorized');
   }
 
   delete(connection: Connection): void {
     this.#open.delete(connection);
   }
 
+  /** Ends those whose readers may read no more. */
+  endRefused(): void {
+    for (const [connection, caller] of this.#open) {
+      if (!this.#mayRead(caller)) connection.end('unauthorized');
+    }
+  }
+
   /** Tells every reader to come back later. */
   close(): void {
     this.#closed = true;
     clearInterval(this.#heartbeat);
-    for (const connection of this.#open) connection.end('shutdown');
+    for (const connection of this.#open.keys()) connection.end('shutdown');
   }
 
   destroy(): void {
-    for (const connection of this.#open) connection.destroy();
+    for (const connection of this.#open.keys()) connection.destroy();
   }
 }
 

@@ -35,11 +35,16 @@ export async function describeRoutes(app: FastifyInstance): Promise<void> {
 
 /** The document at /openapi.json, and Swagger UI at /docs. */
 export async function registerDocs(app: FastifyInstance): Promise<void> {
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    uiConfig: { tryItOutEnabled: true, displayRequestDuration: true },
+  await app.register(async (scope) => {
+    scope.addHook('onRoute', (route) => {
+      route.config = { ...route.config, scope: 'open' };
+    });
+    await scope.register(swaggerUi, {
+      routePrefix: '/docs',
+      uiConfig: { tryItOutEnabled: true, displayRequestDuration: true },
+    });
+    scope.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   });
-  app.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
 }
 
 /** The parts of the document that the generators leave wanting. */

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import { invalid } from '../errors.ts';
+import { DEFAULT_TENANT } from '../protocol/events.ts';
+import { type Caller, callerOf } from './caller.ts';
 
 /** A request's idempotency key, and what tells its body from another; docs/protocol.md, section 2.6. */
 export interface Idempotency {
@@ -14,13 +16,22 @@ export interface Idempotency {
  * @param path of what is asked for, where the same body would mean something else elsewhere
  * @throws AppError `validation_failed` where it isn't 1 to 255 printable characters
  */
-export function idempotencyOf({ headers, body }: FastifyRequest, path?: string): Idempotency | null {
+export function idempotencyOf(request: FastifyRequest, path?: string): Idempotency | null {
+  const { headers, body } = request;
   const key = headers['idempotency-key'];
   if (key === undefined) return null;
   if (typeof key !== 'string' || !/^[\x20-\x7e]{1,255}$/.test(key)) {
     throw invalid([{ path: 'Idempotency-Key', message: 'takes 1 to 255 printable characters' }]);
   }
-  return { key, bodyHash: hashOf(path === undefined ? body : { path, body }) };
+  return {
+    key: scoped(key, callerOf(request)),
+    bodyHash: hashOf(path === undefined ? body : { path, body }),
+  };
+}
+
+/** Belongs to one API key and one tenant. No header has a line break, so that none of these is another's. */
+function scoped(key: string, { key: apiKey = '', tenant }: Caller): string {
+  return apiKey === '' && tenant === DEFAULT_TENANT ? key : `${tenant}\n${apiKey}\n${key}`;
 }
 
 /** The same for bodies that are the same as parsed JSON, whatever the order of their fields. */

@@ -11,6 +11,7 @@ import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { Runner } from '../runner/runner.ts';
 import type { AddressPolicy } from '../security/addresses.ts';
+import type { Keyring } from '../security/keyring.ts';
 
 /** What the server is built from. */
 export interface ServerParts {
@@ -28,6 +29,8 @@ export interface ServerParts {
   defaults: SettingsDefaults;
   now: () => Date;
   addresses: AddressPolicy;
+  /** Undefined where there are no keys. */
+  keyring: Keyring | undefined;
   /** Code points. */
   maxMessageLength: number;
   observe: (happening: Happening) => void;

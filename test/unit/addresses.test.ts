@@ -5,6 +5,7 @@ const policy = (extra: Partial<AddressPolicy> = {}): AddressPolicy => ({
   host: '127.0.0.1',
   allowedHosts: [],
   allowedOrigins: [],
+  hasKeys: false,
   ...extra,
 });
 

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, it, onTestFinished, vi } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import { eventFrame } from '../../src/conversation/stream/frames.ts';
 import { newStreamTally } from '../../src/observability/metrics-streams.ts';
+import { ANONYMOUS } from '../../src/server/caller.ts';
 import {
   type Connection,
   Connections,
@@ -26,12 +27,15 @@ class FakeSocket extends EventEmitter {
 
 function open(connections: Connections): FakeSocket {
   const socket = new FakeSocket();
-  connections.add(webSocketConnection(socket as unknown as WebSocket, new PassThrough(), newStreamTally()));
+  connections.add(
+    webSocketConnection(socket as unknown as WebSocket, new PassThrough(), newStreamTally()),
+    ANONYMOUS,
+  );
   return socket;
 }
 
 it('4.7: a peer is pinged every 30 s, and dropped when it has missed two', () => {
-  const connections = new Connections();
+  const connections = new Connections(() => true);
   const silent = open(connections);
   const alive = open(connections);
   for (let count = 0; count < 4; count++) {
@@ -43,21 +47,21 @@ it('4.7: a peer is pinged every 30 s, and dropped when it has missed two', () =>
 });
 
 it('4.4: an event stream gets a comment every 30 s', async () => {
-  const connections = new Connections();
+  const connections = new Connections(() => true);
   const response = new PassThrough();
   let text = '';
   response.on('data', (bytes: Buffer) => (text += bytes.toString()));
-  connections.add(eventStreamConnection(response, 'a', newStreamTally()));
+  connections.add(eventStreamConnection(response, 'a', newStreamTally()), ANONYMOUS);
   vi.advanceTimersByTime(60_000);
   vi.useRealTimers();
   await vi.waitFor(() => expect(text).toMatch(/^(: [^\n]*\n\n){2}$/));
 });
 
 it('4.4: a reader whose stream was ended and who does not take the rest is dropped', () => {
-  const connections = new Connections();
+  const connections = new Connections(() => true);
   const response = new PassThrough();
   const connection = eventStreamConnection(response, 'a', newStreamTally());
-  connections.add(connection);
+  connections.add(connection, ANONYMOUS);
   connection.end('too_slow');
   connection.send(eventFrame(CONVERSATION, { seq: 1, type: 'message', json: '{}' }));
   vi.advanceTimersByTime(60_000);
@@ -67,7 +71,7 @@ it('4.4: a reader whose stream was ended and who does not take the rest is dropp
 });
 
 it('4.4: who comes while the server goes away is told so', () => {
-  const connections = new Connections();
+  const connections = new Connections(() => true);
   const early = open(connections);
   connections.close();
   const late = open(connections);

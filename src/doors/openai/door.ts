@@ -93,7 +93,7 @@ export async function registerOpenAiDoor(
           reply.header('x-aic-conversation-id', record.id);
           return request.body.stream
             ? stream(request, request.body, reply, record)
-            : answerWhole(request.body, reply, record);
+            : answerWhole(request, request.body, reply, record);
         },
       );
     },
@@ -127,6 +127,7 @@ export async function registerOpenAiDoor(
   }
 
   async function answerWhole(
+    request: FastifyRequest,
     { model, metadata }: ChatCompletionRequest,
     reply: FastifyReply,
     started: ConversationRecord,
@@ -134,6 +135,7 @@ export async function registerOpenAiDoor(
     const pieces: string[] = [];
     const finish = await followToEnd(parts, connections, started, {
       answer: metadata?.answer ?? 'transcript',
+      caller: callerOf(request),
       wire: reply.raw,
       say: (text) => pieces.push(text),
       beat: () => {},
@@ -166,6 +168,7 @@ export async function registerOpenAiDoor(
     try {
       const finish = await followToEnd(parts, connections, started, {
         answer: metadata?.answer ?? 'transcript',
+        caller: callerOf(request),
         wire: raw,
         say: (text) => send(form.piece(text)),
         beat: () => void raw.write(': still here\n\n'),

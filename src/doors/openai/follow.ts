@@ -3,6 +3,7 @@ import { type ConversationRecord, EVERY_TENANT } from '../../conversation/log/lo
 import { BEGINNING } from '../../conversation/stream/cursor.ts';
 import { type StreamEnd, type StreamSink, streamConversation } from '../../conversation/stream/stream.ts';
 import { AppError } from '../../errors.ts';
+import type { Caller } from '../../server/caller.ts';
 import type { Connections } from '../../server/connections.ts';
 import { drained, together } from '../../server/connections.ts';
 import type { ServerParts } from '../../server/parts.ts';
@@ -32,11 +33,13 @@ export async function followToEnd(
   started: ConversationRecord,
   {
     answer,
+    caller,
     wire,
     say,
     beat,
   }: {
     answer: 'transcript' | 'outcome';
+    caller: Caller;
     wire: Writable;
     say: (text: string) => void;
     beat: () => void;
@@ -75,7 +78,7 @@ export async function followToEnd(
   wire.on('close', onClose);
   wire.on('error', onClose);
   if (wire.destroyed) onClose();
-  connections.add(connection);
+  connections.add(connection, caller);
   let end: StreamEnd | undefined;
   try {
     end = await streamConversation(parts, started.id, BEGINNING, sink, leaving.signal);

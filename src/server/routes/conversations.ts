@@ -41,6 +41,7 @@ export function registerConversations(server: FastifyInstance, parts: ServerPart
   app.post(
     '/conversations',
     {
+      config: { scope: 'conversations:write' },
       schema: {
         operationId: 'createConversation',
         summary: 'Start a conversation',
@@ -71,6 +72,7 @@ export function registerConversations(server: FastifyInstance, parts: ServerPart
   app.get(
     '/conversations',
     {
+      config: { scope: 'conversations:read' },
       schema: {
         operationId: 'listConversations',
         summary: 'List conversations, newest first',
@@ -95,6 +97,7 @@ export function registerConversations(server: FastifyInstance, parts: ServerPart
   app.get(
     '/conversations/:id',
     {
+      config: { scope: 'conversations:read' },
       schema: {
         operationId: 'getConversation',
         summary: 'Read a conversation',
@@ -109,6 +112,7 @@ export function registerConversations(server: FastifyInstance, parts: ServerPart
   app.post(
     '/conversations/:id/terminate',
     {
+      config: { scope: 'conversations:write' },
       schema: {
         operationId: 'terminateConversation',
         summary: 'End a conversation',
@@ -130,6 +134,7 @@ export function registerConversations(server: FastifyInstance, parts: ServerPart
   app.delete(
     '/conversations/:id',
     {
+      config: { scope: 'conversations:write' },
       schema: {
         operationId: 'deleteConversation',
         summary: 'Remove a conversation and every trace of it',

@@ -79,6 +79,7 @@ export function registerHands(server: FastifyInstance, parts: ServerParts): void
   app.post(
     '/conversations/:id/pause',
     {
+      config: { scope: 'conversations:write' },
       schema: {
         ...answering,
         operationId: 'pauseConversation',
@@ -95,6 +96,7 @@ export function registerHands(server: FastifyInstance, parts: ServerParts): void
   app.post(
     '/conversations/:id/resume',
     {
+      config: { scope: 'conversations:write' },
       schema: {
         ...answering,
         operationId: 'resumeConversation',
@@ -108,6 +110,7 @@ export function registerHands(server: FastifyInstance, parts: ServerParts): void
   app.post(
     '/conversations/:id/next',
     {
+      config: { scope: 'conversations:write' },
       schema: {
         ...answering,
         operationId: 'chooseNext',
@@ -121,6 +124,7 @@ export function registerHands(server: FastifyInstance, parts: ServerParts): void
   app.post(
     '/conversations/:id/approval',
     {
+      config: { scope: 'conversations:write' },
       schema: {
         ...answering,
         operationId: 'decideProposal',
@@ -137,6 +141,7 @@ export function registerHands(server: FastifyInstance, parts: ServerParts): void
   app.post(
     '/conversations/:id/messages',
     {
+      config: { scope: 'conversations:write' },
       schema: {
         operationId: 'say',
         summary: 'Say something in a conversation',
@@ -165,6 +170,7 @@ export function registerHands(server: FastifyInstance, parts: ServerParts): void
   app.post(
     '/conversations/:id/retract',
     {
+      config: { scope: 'conversations:write' },
       schema: {
         operationId: 'retractMessage',
         summary: 'Take a message out of what agents are shown',
@@ -196,6 +202,7 @@ export function registerHands(server: FastifyInstance, parts: ServerParts): void
   app.post(
     '/conversations/:id/fork',
     {
+      config: { scope: 'conversations:write' },
       schema: {
         operationId: 'forkConversation',
         summary: 'Go on from a message as another conversation',

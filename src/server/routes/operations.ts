@@ -12,6 +12,7 @@ export function registerHealth(server: FastifyInstance, parts: ServerParts, isDr
   app.get(
     '/livez',
     {
+      config: { scope: 'open' },
       schema: {
         operationId: 'livez',
         summary: 'Is the process alive?',
@@ -25,6 +26,7 @@ export function registerHealth(server: FastifyInstance, parts: ServerParts, isDr
   app.get(
     '/readyz',
     {
+      config: { scope: 'open' },
       schema: {
         operationId: 'readyz',
         summary: 'Can it take requests?',
@@ -53,6 +55,7 @@ export function registerOperations(server: FastifyInstance, parts: ServerParts):
   app.get(
     '/providers',
     {
+      config: { scope: 'conversations:read' },
       schema: {
         operationId: 'listProviders',
         summary: 'List the providers that can play agents',
@@ -75,6 +78,7 @@ export function registerOperations(server: FastifyInstance, parts: ServerParts):
   app.get(
     '/metrics',
     {
+      config: { scope: 'metrics:read' },
       schema: {
         operationId: 'metrics',
         summary: 'Metrics in the text format of Prometheus, or as OpenMetrics where it is asked for',

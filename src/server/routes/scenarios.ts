@@ -28,6 +28,7 @@ export function registerScenarios(server: FastifyInstance, parts: ServerParts): 
   app.get(
     '/scenarios',
     {
+      config: { scope: 'conversations:read' },
       schema: {
         operationId: 'listScenarios',
         summary: 'List the scenarios: those that are built in, and your own',
@@ -44,6 +45,7 @@ export function registerScenarios(server: FastifyInstance, parts: ServerParts): 
   app.get(
     '/scenarios/:name',
     {
+      config: { scope: 'conversations:read' },
       schema: {
         operationId: 'getScenario',
         summary: 'Read a scenario',
@@ -62,6 +64,7 @@ export function registerScenarios(server: FastifyInstance, parts: ServerParts): 
   app.put(
     '/scenarios/:name',
     {
+      config: { scope: 'conversations:write' },
       schema: {
         operationId: 'putScenario',
         summary: 'Keep a scenario of your own, or replace it',
@@ -94,6 +97,7 @@ export function registerScenarios(server: FastifyInstance, parts: ServerParts): 
   app.delete(
     '/scenarios/:name',
     {
+      config: { scope: 'conversations:write' },
       schema: {
         operationId: 'deleteScenario',
         summary: 'Remove a scenario of your own',

@@ -9,6 +9,7 @@ import { AppError, invalid } from '../../errors.ts';
 import type { StreamTally } from '../../observability/metrics-streams.ts';
 import { problem } from '../../protocol/problem.ts';
 import { idParameter, streamQuery } from '../../protocol/requests.ts';
+import { callerOf } from '../caller.ts';
 import {
   type Connection,
   type Connections,
@@ -87,7 +88,7 @@ export async function registerStreams(
     const { conversation, cursor } = streamFrom;
     request.isStreamed = true;
     if (gone.aborted) return;
-    connections.add(connection);
+    connections.add(connection, callerOf(request));
     tally.open++;
     if (cursor !== BEGINNING) tally.resumes++;
     gone.addEventListener(
@@ -116,6 +117,7 @@ export async function registerStreams(
     method: 'GET',
     url: '/conversations/:id/stream',
     exposeHeadRoute: false,
+    config: { scope: 'conversations:read' },
     schema: {
       operationId: 'streamConversation',
       summary: 'Watch a conversation over a WebSocket',
@@ -142,6 +144,7 @@ export async function registerStreams(
     method: 'GET',
     url: '/conversations/:id/events',
     exposeHeadRoute: false,
+    config: { scope: 'conversations:read' },
     schema: {
       operationId: 'conversationEvents',
       summary: 'Watch a conversation as Server-Sent Events',

@@ -18,6 +18,7 @@ export function registerTranscripts(server: FastifyInstance, parts: ServerParts)
   app.get(
     '/conversations/:id/messages',
     {
+      config: { scope: 'conversations:read' },
       schema: {
         operationId: 'listMessages',
         summary: 'Read the messages in order',
@@ -53,6 +54,7 @@ export function registerTranscripts(server: FastifyInstance, parts: ServerParts)
   app.get(
     '/conversations/:id/log',
     {
+      config: { scope: 'conversations:read' },
       schema: {
         operationId: 'readLog',
         summary: 'Read the log: all events in order',
@@ -81,6 +83,7 @@ export function registerTranscripts(server: FastifyInstance, parts: ServerParts)
   app.get(
     '/conversations/:id/timeline',
     {
+      config: { scope: 'conversations:read' },
       schema: {
         operationId: 'readTimeline',
         summary: 'Read how the turns went: who, how long, how many tries, what it cost',
