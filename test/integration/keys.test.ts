@@ -26,6 +26,7 @@ const BODIES: Record<string, object> = {
   chooseNext: { agent: 'Eliza' },
   decideProposal: { decision: 'approve' },
   retractMessage: { seq: 3 },
+  createChatCompletion: { model: 'panel/debate', messages: [{ role: 'user', content: 'Is it?' }] },
   putScenario: { title: 'Mine', description: 'Of my own', settings: {} },
 };
 const OPEN = new Set(['GET /livez', 'GET /readyz']);
@@ -288,9 +289,9 @@ describe('8.3: API_KEYS_FILE', () => {
     const server = await startServer({ API_KEYS_FILE: file.path });
     const faulty = ['[]', '{"name"', JSON.stringify([{ ...acme.entry, scopes: ['everything'] }]), undefined];
     const seen = new Set<number>();
-    let isOver = false;
+    const over = new AbortController();
     const asking = (async () => {
-      while (!isOver) seen.add(await statusOf(server.url, acme));
+      while (!over.signal.aborted) seen.add(await statusOf(server.url, acme));
     })();
     for (const [index, text] of faulty.entries()) {
       const refused = server.logged(told('keys.refused', index + 1));
@@ -300,7 +301,7 @@ describe('8.3: API_KEYS_FILE', () => {
     }
     file.write(listed(acme, globex));
     await server.logged(told('keys.changed', 1));
-    isOver = true;
+    over.abort();
     await asking;
     expect(seen).toEqual(new Set([200]));
     expect(await statusOf(server.url, globex)).toBe(200);
