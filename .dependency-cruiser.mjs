@@ -55,6 +55,7 @@ export default {
       'errors',
       'observability',
       'protocol',
+      'protection/tickets',
       'runner',
       'security/addresses',
       'security/keyring',

@@ -210,6 +210,7 @@ export async function compose(
       hasKeys: keys !== undefined,
     },
     keyring: keys?.keyring,
+    tickets: backend.tickets,
     maxMessageLength: config.MAX_MESSAGE_LENGTH,
     observe,
     metrics,

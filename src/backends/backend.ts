@@ -3,6 +3,7 @@ import type { DailyBudget } from '../conversation/policies/budget.ts';
 import type { ScenarioStore } from '../conversation/scenarios/store.ts';
 import type { LiveFeed, LiveStage } from '../conversation/stream/live.ts';
 import type { SharedProtection } from '../protection/shared-protection.ts';
+import type { TicketStore } from '../protection/tickets.ts';
 import type { RunParts } from '../runner/keep-running.ts';
 import type { Runner } from '../runner/runner.ts';
 
@@ -25,6 +26,7 @@ export interface Backend {
   fileBytes: (() => { database: number; wal: number }) | undefined;
   /** How all instances shield vendors together. */
   protection: SharedProtection;
+  tickets: TicketStore;
   createRunner(hooks: RunnerHooks): Runner;
   /** @throws StorageError where it can't be used */
   assertUsable(): Promise<void>;

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { RedisLive } from '../live/redis.ts';
 import { RedisDailyBudget } from '../protection/redis/daily-budget.ts';
 import { type ProtectionHooks, RedisProtection } from '../protection/redis/protection.ts';
+import { RedisTickets } from '../protection/redis/tickets.ts';
 import { BullmqRunner } from '../runner/bullmq.ts';
 import { connect, connectListener } from '../storage/redis/connection.ts';
 import { PLATFORM_PREFIX as PREFIX } from '../storage/redis/keys.ts';
@@ -57,6 +58,7 @@ export function openDistributed(
         : new RedisDailyBudget({ client, prefix: PREFIX, limitUsd: dailyLimitUsd, now: () => new Date() }),
     fileBytes: undefined,
     protection,
+    tickets: new RedisTickets(client, PREFIX),
     createRunner: (runnerHooks) =>
       new BullmqRunner({
         ...runnerHooks,

@@ -1,6 +1,7 @@
 import { LocalLive } from '../live/local.ts';
 import { LocalDailyBudget } from '../protection/daily-budget.ts';
 import { UNSHARED } from '../protection/shared-protection.ts';
+import { LocalTickets } from '../protection/tickets.ts';
 import { LocalRunner } from '../runner/local.ts';
 import { openSqliteStorage, readSqliteStorage } from '../storage/sqlite/storage.ts';
 import type { Backend } from './backend.ts';
@@ -31,6 +32,7 @@ export function openEmbedded(
     dailyBudget: dailyLimitUsd === Infinity ? undefined : new LocalDailyBudget(dailyLimitUsd, storage, now),
     fileBytes: () => storage.fileBytes(),
     protection: UNSHARED,
+    tickets: new LocalTickets(() => performance.now()),
     createRunner: (hooks) => new LocalRunner({ ...hooks, unfinished: () => storage.unfinished() }),
     // It was opened above.
     assertUsable: async () => {},

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { time } from './fields.ts';
 
 /** What a key may do; docs/protocol.md, section 8.4. */
 const scope = z.enum(
@@ -43,6 +44,9 @@ export const keyEntry = z.strictObject({
 export const identity = z
   .object({ name: z.string(), tenant: z.string(), scopes: z.array(scope), limits })
   .meta({ id: 'Identity' });
+
+/** What POST /conversations/{id}/tickets gives; docs/protocol.md, section 8.5. */
+export const ticket = z.object({ ticket: z.string(), expiresAt: time }).meta({ id: 'Ticket' });
 
 export type Scope = z.infer<typeof scope>;
 export type KeyEntry = Readonly<z.output<typeof keyEntry>>;

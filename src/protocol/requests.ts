@@ -67,7 +67,13 @@ export const messagesQuery = z.object({
 export const logQuery = z.object({ limit, cursor: seqCursor });
 
 /** Of both streams. */
-export const streamQuery = z.object({ after: z.string({ error: 'takes one cursor' }).optional() });
+export const streamQuery = z.object({
+  after: z.string({ error: 'takes one cursor' }).optional(),
+  ticket: z
+    .string({ error: 'takes one ticket' })
+    .optional()
+    .meta({ description: 'In the place of a key, where no header can be sent' }),
+});
 
 /** A query as who asks writes it. */
 type Asked<Query extends z.ZodType> = Omit<z.input<Query>, 'limit'> & {

@@ -13,6 +13,7 @@ import { registerHands } from './routes/hands.ts';
 import { registerHealth, registerOperations } from './routes/operations.ts';
 import { registerScenarios } from './routes/scenarios.ts';
 import { registerStreams } from './routes/streams.ts';
+import { registerTickets } from './routes/tickets.ts';
 import { registerTranscripts } from './routes/transcripts.ts';
 import { registerWhoami } from './routes/whoami.ts';
 import { asksForWebSocket } from './upgrade.ts';
@@ -94,13 +95,14 @@ export async function buildApp(parts: ServerParts, doors: readonly Door[]): Prom
   await app.register(async (scope) => {
     await guardAddresses(scope, parts.addresses);
     isGuarded(scope);
-    guardCallers(scope, parts.keyring);
+    guardCallers(scope, parts);
     await registerDocs(scope);
     registerConversations(scope, parts);
     registerHands(scope, parts);
     registerTranscripts(scope, parts);
     registerScenarios(scope, parts);
     await registerStreams(scope, parts, connections, () => draining);
+    registerTickets(scope, parts);
     registerOperations(scope, parts);
     registerWhoami(scope);
     for (const door of doors) await door(scope, parts, connections);

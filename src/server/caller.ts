@@ -9,6 +9,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** What a key needs for this route. `key`: any key will do; `open`: it needs none. */
     scope?: Scope | 'key' | 'open';
+    /** Whether a ticket of the conversation opens it, too. */
+    takesTickets?: boolean;
   }
   interface FastifyRequest {
     /** Null on routes that are open. */

@@ -9,6 +9,7 @@ import type { Tracer } from '../conversation/tracer.ts';
 import type { CircuitState } from '../conversation/turn/lane.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import type { TicketStore } from '../protection/tickets.ts';
 import type { Runner } from '../runner/runner.ts';
 import type { AddressPolicy } from '../security/addresses.ts';
 import type { Keyring } from '../security/keyring.ts';
@@ -31,6 +32,7 @@ export interface ServerParts {
   addresses: AddressPolicy;
   /** Undefined where there are no keys. */
   keyring: Keyring | undefined;
+  tickets: TicketStore;
   /** Code points. */
   maxMessageLength: number;
   observe: (happening: Happening) => void;

@@ -45,6 +45,48 @@ describe('masking', () => {
     expect(mask(text)).toContain('[masked]');
   });
 
+  const KEY = `aic_${'Ab3_-xYz'.repeat(5)}Q9z`;
+
+  it.each<[string, string]>([
+    ['as it is', KEY],
+    ['in a URL', `/conversations?x=${KEY}&after=1`],
+    ['escaped for a URL', KEY.replace('_', '%5F')],
+    ['as a subprotocol', `aic.v1, bearer.${KEY}`],
+    ['for Basic', `authorization: Basic ${Buffer.from(`aic:${KEY}`).toString('base64')}`],
+    ...[0, 1, 2].flatMap((before): [string, string][] => {
+      const text = Buffer.from(`${'.'.repeat(before)}${KEY}!`);
+      return [
+        [`in base64 behind ${before} bytes`, text.toString('base64')],
+        [`in base64url behind ${before} bytes`, text.toString('base64url')],
+      ];
+    }),
+  ])('takes out a key of this server %s', (_, text) => {
+    const masked = createMasker([])(text);
+    expect(masked).toContain('[masked]');
+    expect(masked).not.toContain('Ab3');
+    expect(masked.length).toBeLessThan(text.length - 30);
+  });
+
+  it('takes out a ticket', () => {
+    expect(createMasker([])('/conversations/x/events?ticket=abcdefghijk&after=1')).toBe(
+      '/conversations/x/events?ticket=[masked]&after=1',
+    );
+  });
+
+  it('takes out a known value in base64, wherever it begins there, in both alphabets', () => {
+    const value = 'pass>>word??with///signs';
+    const maskIt = createMasker([new Secret(value)]);
+    for (const before of [0, 1, 2, 3]) {
+      for (const encoding of ['base64', 'base64url'] as const) {
+        const text = Buffer.from(`${'x'.repeat(before)}${value}x`).toString(encoding);
+        for (const form of [text, encodeURIComponent(text)]) {
+          expect([before, form, maskIt(form).length]).toEqual([before, form, expect.any(Number)]);
+          expect(maskIt(form)).toMatch(/^.{0,8}\[masked\].{0,8}$/);
+        }
+      }
+    }
+  });
+
   it('takes out the longer of two values that begin alike', () => {
     expect(mask('it is sk-ant-1-and-more.')).toBe('it is [masked].');
   });

@@ -117,7 +117,7 @@ export async function registerStreams(
     method: 'GET',
     url: '/conversations/:id/stream',
     exposeHeadRoute: false,
-    config: { scope: 'conversations:read' },
+    config: { scope: 'conversations:read', takesTickets: true },
     schema: {
       operationId: 'streamConversation',
       summary: 'Watch a conversation over a WebSocket',
@@ -144,7 +144,7 @@ export async function registerStreams(
     method: 'GET',
     url: '/conversations/:id/events',
     exposeHeadRoute: false,
-    config: { scope: 'conversations:read' },
+    config: { scope: 'conversations:read', takesTickets: true },
     schema: {
       operationId: 'conversationEvents',
       summary: 'Watch a conversation as Server-Sent Events',
