@@ -108,6 +108,58 @@ export const conversations: Board = {
         },
       },
     ],
+    'Voices and hands': [
+      {
+        title: 'Outcomes',
+        description:
+          'Votes, consensus and verdicts. none: a tie, a quorum missed, two orders that disagree, or no answer that could be read.',
+        unit: 'ops',
+        stacked: true,
+        queries: { '{{type}} {{result}}': perSecond('ai_outcomes_total', 'type, result') },
+      },
+      {
+        title: 'Choices of the next speaker',
+        description: 'fallback: the moderator named nobody who can speak. ModeratorsFail in the runbook.',
+        unit: 'ops',
+        stacked: true,
+        queries: { '{{by}}': perSecond('ai_speaker_choices_total', 'by') },
+      },
+      {
+        title: 'Invalid ballots, of all',
+        description:
+          'A model that answers in no form that can be read, or whose calls fail. BallotsInvalid in the runbook.',
+        unit: 'percentunit',
+        warnAt: 0.3,
+        queries: {
+          invalid: share(
+            perSecond('ai_ballots_total', '', 'result="invalid"'),
+            perSecond('ai_ballots_total'),
+          ),
+        },
+      },
+      {
+        title: 'Waits begun',
+        description: 'By what they wait for. GET /conversations?status=paused lists those that wait now.',
+        unit: 'ops',
+        stacked: true,
+        queries: { '{{for}}': perSecond('ai_pauses_total', 'for') },
+      },
+      {
+        title: 'How long an approval is waited for',
+        description: 'Of replies that were decided about.',
+        unit: 's',
+        queries: {
+          p50: quantile(0.5, 'ai_pause_seconds', 'for="approval"'),
+          p95: quantile(0.95, 'ai_pause_seconds', 'for="approval"'),
+        },
+      },
+      {
+        title: 'Decisions about replies',
+        description: 'Many rejections: the agent needs other instructions.',
+        unit: 'ops',
+        queries: { '{{decision}}': perSecond('ai_approvals_total', 'decision') },
+      },
+    ],
     Cost: [
       {
         title: 'US dollars an hour',

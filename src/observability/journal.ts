@@ -63,6 +63,26 @@ export function createJournal(logger: Logger): (happening: Happening) => void {
         const { for: reason, agent } = happening.event;
         return log.info({ conversation_id, for: reason, agent }, 'conversation.paused');
       }
+      case 'conversation.unpaused': {
+        const waited = happening.pausedMs / 1000;
+        return log.info({ conversation_id, for: happening.for, waited }, 'conversation.unpaused');
+      }
+      case 'speaker.chosen': {
+        const { agent, by, turn } = happening.event;
+        return log.debug({ conversation_id, agent, by, turn }, 'speaker.chosen');
+      }
+      case 'ballot.cast': {
+        const { agent, choice } = happening.event;
+        return log.debug({ conversation_id, agent, valid: choice !== null }, 'ballot.cast');
+      }
+      case 'outcome.reached': {
+        const { type: kind, winner } = happening.event;
+        return log.info({ conversation_id, kind, decided: winner !== null }, 'outcome.reached');
+      }
+      case 'turn.decided': {
+        const { turn, decision } = happening.event;
+        return log.info({ conversation_id, turn, decision }, 'turn.decided');
+      }
       case 'conversation.nudged':
         return log.info({ conversation_id, kind: happening.event.kind }, 'conversation.nudged');
       case 'conversation.ended': {

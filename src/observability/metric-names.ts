@@ -137,6 +137,44 @@ export const METRICS = {
     help: 'Words of the moderator to agents that go round in circles, by kind of loop.',
   },
 
+  choices: {
+    name: 'ai_speaker_choices_total',
+    type: 'counter',
+    labels: ['by'],
+    help: 'Choices of the next speaker: by a moderator, a human, or the fallback where the moderator named nobody who can speak.',
+  },
+  ballots: {
+    name: 'ai_ballots_total',
+    type: 'counter',
+    labels: ['result'],
+    help: 'Ballots cast: valid or invalid.',
+  },
+  outcomes: {
+    name: 'ai_outcomes_total',
+    type: 'counter',
+    labels: ['type', 'result'],
+    help: 'Votes, consensus and verdicts, with a winner or with none.',
+  },
+  approvals: {
+    name: 'ai_approvals_total',
+    type: 'counter',
+    labels: ['decision'],
+    help: 'Replies that were held back, by what was decided: approve, edit or reject.',
+  },
+  pauses: {
+    name: 'ai_pauses_total',
+    type: 'counter',
+    labels: ['for'],
+    help: 'Waits of conversations: for the user, a human agent, or an approval.',
+  },
+  pauseSeconds: {
+    name: 'ai_pause_seconds',
+    type: 'histogram',
+    labels: ['for'],
+    help: 'Time that a wait lasted until what was waited for came, or the end, in seconds.',
+    buckets: [1, 10, 60, 300, 1800, 3600, 14_400, 86_400, 604_800],
+  },
+
   // Resilience.
   retries: {
     name: 'ai_retries_total',

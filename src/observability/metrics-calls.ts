@@ -136,9 +136,7 @@ export function callMeters(
         runs.set(conversationId, at);
         return meter.turnSeconds((at - before) / 1000, traceId);
       }
-      case 'guard.found':
-      case 'turn.fell_back':
-      case 'conversation.nudged':
+      default:
         return undefined;
     }
   };

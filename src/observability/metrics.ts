@@ -10,6 +10,7 @@ import { callMeters, type TraceIdOf } from './metrics-calls.ts';
 import { modelLabels } from './metrics-models.ts';
 import { MetricRegistry, OPENMETRICS_TEXT, PROMETHEUS_TEXT } from './metrics-registry.ts';
 import { type StreamTallies, streamTallies } from './metrics-streams.ts';
+import { voiceMeters } from './metrics-voices.ts';
 import type { LogLosses } from './standard-output.ts';
 
 /** How busy the lane to a model is. */
@@ -83,6 +84,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   registerLanes(registry, labelsOf, sources.lanes);
 
   const countCalls = callMeters(registry, labelsOf, sources.traceIdOf);
+  const countVoices = voiceMeters(registry);
   const ended = registry.counter('conversationsEnded');
   // Series that are there from the start, so that the first of them is an increase, too.
   for (const reason of terminationReason.options) ended.inc({ reason }, 0);
@@ -138,6 +140,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     },
     observe(happening) {
       countCalls(happening);
+      countVoices(happening);
       switch (happening.type) {
         case 'conversation.started':
           return queueWait.observe(happening.waitedMs / 1000);
@@ -155,13 +158,7 @@ export function createMetrics(sources: MetricSources): Metrics {
           const to_provider = labelsOf(to.provider, to.model).provider;
           return fallbacks.inc({ from_provider, to_provider, reason });
         }
-        case 'attempt.started':
-        case 'attempt.succeeded':
-        case 'attempt.failed':
-        case 'attempt.abandoned':
-        case 'call.charged':
-        case 'turn.taken':
-        case 'conversation.paused':
+        default:
           return undefined;
       }
     },

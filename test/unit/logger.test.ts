@@ -92,6 +92,11 @@ describe('7: the journal', () => {
       { ...call, level: 'info', event: 'turn.taken', tokens: 120, latency: 0.25 },
       { ...common, level: 'info', event: 'conversation.nudged', kind: 'gratitude' },
       { ...common, level: 'info', event: 'conversation.paused', for: 'human', agent: 'Ada' },
+      { ...common, level: 'info', event: 'conversation.unpaused', for: 'human', waited: 90 },
+      { ...common, level: 'debug', event: 'speaker.chosen', agent: 'Ben', by: 'fallback', turn: 4 },
+      { ...common, level: 'debug', event: 'ballot.cast', agent: 'Ben', valid: false },
+      { ...common, level: 'info', event: 'outcome.reached', kind: 'vote.closed', decided: true },
+      { ...common, level: 'info', event: 'turn.decided', turn: 4, decision: 'edit' },
       { ...common, level: 'info', event: 'conversation.ended', reason: 'user', detail: 'enough', by: 'user' },
     ]);
   });

@@ -21,6 +21,14 @@ export interface Doing {
  */
 export type Hand = (state: ConversationState, doing: Doing) => readonly ConversationEvent[];
 
+/** What came of it. */
+interface Done {
+  before: ConversationState;
+  state: ConversationState;
+  events: readonly ConversationEvent[];
+  isReplay: boolean;
+}
+
 /** Writers that may come first before it is said that the storage is too busy. */
 const MOST_TRIES = 100;
 
@@ -28,7 +36,7 @@ const MOST_TRIES = 100;
  * Does it, wherever the log stands: one append that stands once, or is refused (docs/protocol.md, section 10.8). What
  * was done with the same idempotency key before is not done again, whatever came behind it.
  *
- * @returns the state behind it, and what was appended, now or then
+ * @returns the states before and behind it, and what was appended, now or then
  * @throws AppError `not_found`, `conversation_terminated`, `idempotency_mismatch`, or what the hand throws
  */
 export async function takeHand(
@@ -36,20 +44,20 @@ export async function takeHand(
   conversationId: string,
   hand: Hand,
   who: Omit<Doing, 'at'> = {},
-): Promise<{ state: ConversationState; events: readonly ConversationEvent[]; isReplay: boolean }> {
+): Promise<Done> {
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     const read = await readState(log, conversationId);
     if (!read) throw notFound('There is no conversation with this id');
     const doing: Doing = { ...who, at: now() };
     const before = doneBefore(read.state, doing);
-    if (before) return { state: read.state, events: [before], isReplay: true };
+    if (before) return { before: read.state, state: read.state, events: [before], isReplay: true };
     if (read.state.status === 'terminated') throw terminated();
     if (read.state.closing) throw conflict('The conversation is coming to its end: it is being decided');
     const events = hand(read.state, doing);
-    if (events.length === 0) return { state: read.state, events, isReplay: false };
+    if (events.length === 0) return { before: read.state, state: read.state, events, isReplay: false };
     const state = events.reduce<ConversationState>(apply, read.state);
     const outcome = await log.append(conversationId, read.state.lastSeq, events, state);
-    if (outcome === 'appended') return { state, events, isReplay: false };
+    if (outcome === 'appended') return { before: read.state, state, events, isReplay: false };
     if (outcome === 'terminated') throw terminated();
     if (outcome === 'not_found') throw notFound('There is no conversation with this id');
   }

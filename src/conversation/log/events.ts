@@ -26,6 +26,7 @@ export type {
   PausedEvent,
   ProposedEvent,
   ResumedEvent,
+  SpeakerChosenEvent,
   SpentEvent,
   TerminatedEvent,
   VerdictEvent,

@@ -99,7 +99,7 @@ export class Session {
         const outcome = await log.append(this.conversationId, before.lastSeq, events, after);
         if (outcome === 'appended') {
           this.#state = after;
-          this.#tell(events);
+          this.#tell(events, before);
           return events;
         }
         // All of it anew: where the storage lost its last moments, the log is another than what was known of it.
@@ -114,10 +114,10 @@ export class Session {
   }
 
   /** What calls took stands in the log from now on, and who counts is told. */
-  #tell(events: readonly ConversationEvent[]): void {
+  #tell(events: readonly ConversationEvent[], before: ConversationState): void {
     for (const event of events) this.#reserved.delete(callIn(event)?.attempt ?? '');
     const charges = chargesIn(this.conversationId, events);
-    const happenings = happeningsIn(this.conversationId, events, this.#state.turns);
+    const happenings = happeningsIn(this.conversationId, events, before, this.#state);
     for (const happening of [...charges, ...happenings]) this.#parts.observe(happening);
   }
 

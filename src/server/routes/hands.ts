@@ -51,12 +51,12 @@ export function registerHands(server: FastifyInstance, parts: ServerParts): void
   async function take(request: FastifyRequest, hand: Hand, asked?: Doing['request']) {
     const { id } = await findConversation(parts, request);
     const { key } = callerOf(request);
-    const { state, events, isReplay } = await takeHand(parts, id, hand, { key, request: asked });
+    const { before, state, events, isReplay } = await takeHand(parts, id, hand, { key, request: asked });
     if (isReplay) return { events, isReplay };
     for (const { type } of events) {
       request.log.info({ conversation_id: id, kind: type }, 'conversation.changed');
     }
-    for (const happening of happeningsIn(id, events, state.turns)) parts.observe(happening);
+    for (const happening of happeningsIn(id, events, before, state)) parts.observe(happening);
     if (events.length > 0 && state.status === 'running') parts.runner.wake(id);
     return { events, isReplay };
   }
