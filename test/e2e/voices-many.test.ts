@@ -128,7 +128,8 @@ it('10.8: 200 hands at once on one conversation, from three instances: each stan
   const stood = answers.flatMap(({ status, path, body }) =>
     path === 'messages' && status === 201 && 'content' in body ? [body.content] : [],
   );
-  expect(said.toSorted()).toEqual(stood.toSorted());
+  expect(new Set(said)).toEqual(new Set(stood));
+  expect(said).toHaveLength(stood.length);
   expect(stood).toHaveLength(answers.filter(({ path }) => path === 'messages').length);
   const waits = log.flatMap(({ type }) =>
     type === 'conversation.paused' || type === 'conversation.resumed' ? [type] : [],
