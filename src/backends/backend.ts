@@ -1,3 +1,4 @@
+import type { ConversationFeed } from '../conversation/log/feed.ts';
 import type { ConversationCatalog, ConversationLog } from '../conversation/log/log.ts';
 import type { DailyBudget } from '../conversation/policies/budget.ts';
 import type { ScenarioStore } from '../conversation/scenarios/store.ts';
@@ -18,6 +19,7 @@ export interface Backend {
   /** As metrics name it. */
   name: 'sqlite' | 'redis';
   storage: ConversationLog & ConversationCatalog;
+  feed: ConversationFeed;
   scenarios: ScenarioStore;
   live: LiveFeed & LiveStage;
   /** Undefined where there is no limit. */

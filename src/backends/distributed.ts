@@ -50,6 +50,7 @@ export function openDistributed(
   return {
     name: 'redis',
     storage,
+    feed: storage.feed,
     scenarios: new RedisScenarios(client, PREFIX),
     live,
     dailyBudget:

@@ -27,6 +27,7 @@ export function openEmbedded(
   return {
     name: 'sqlite',
     storage,
+    feed: storage.feed,
     scenarios: storage.scenarios,
     live,
     dailyBudget: dailyLimitUsd === Infinity ? undefined : new LocalDailyBudget(dailyLimitUsd, storage, now),

@@ -1,4 +1,5 @@
 import type { ConversationEvent, Message } from '../conversation/log/events.ts';
+import type { ConversationFeed, FeedEntry, FeedPage } from '../conversation/log/feed.ts';
 import {
   type AppendOutcome,
   type ContextMessage,
@@ -22,6 +23,7 @@ import {
 import type { LiveAnnouncer } from '../conversation/stream/live.ts';
 import { AppError } from '../errors.ts';
 import { readEvent } from '../protocol/read-event.ts';
+import { FeedWaiters } from './feed-waiters.ts';
 import { includes, matches } from './matching.ts';
 
 interface Kept {
@@ -39,6 +41,7 @@ export class MemoryStorage implements ConversationLog, ConversationCatalog {
   readonly #conversations = new Map<string, Kept>();
   readonly #idempotencyKeys = new Map<string, { bodyHash: string; id: string; at: number }>();
   readonly #live: LiveAnnouncer;
+  readonly feed = new MemoryFeed();
   #lastKey = 0;
 
   constructor(live: LiveAnnouncer) {
@@ -149,8 +152,10 @@ export class MemoryStorage implements ConversationLog, ConversationCatalog {
   }
 
   async delete(tenant: TenantScope, id: string): Promise<boolean> {
-    if (!this.#find(tenant, id)) return false;
+    const kept = this.#find(tenant, id);
+    if (!kept) return false;
     this.#conversations.delete(id);
+    this.feed.add({ kind: 'removed', tenant: kept.record.tenant, id });
     for (const [key, used] of this.#idempotencyKeys) {
       if (used.id === id) this.#idempotencyKeys.delete(key);
     }
@@ -172,7 +177,37 @@ export class MemoryStorage implements ConversationLog, ConversationCatalog {
   #append(kept: Kept, events: readonly ConversationEvent[]): void {
     const entries = events.map(toEntry);
     kept.entries.push(...entries);
-    this.#live.appended(kept.record.id, entries);
+    const { id, tenant } = kept.record;
+    const seq = kept.entries.length;
+    this.feed.add({ kind: 'grown', tenant, id, from: seq - entries.length + 1, seq });
+    this.#live.appended(id, entries);
+  }
+}
+
+/** Its cursors are how many entries there were. */
+class MemoryFeed implements ConversationFeed {
+  readonly #entries: FeedEntry[] = [];
+  readonly #waiters = new FeedWaiters();
+
+  add(entry: FeedEntry): void {
+    this.#entries.push(entry);
+    this.#waiters.wake();
+  }
+
+  async read(after: string, limit: number): Promise<FeedPage> {
+    const from = Number(after);
+    if (!(from <= this.#entries.length)) return { entries: [], cursor: await this.end(), behind: true };
+    const entries = this.#entries.slice(from, from + limit);
+    return { entries, cursor: `${from + entries.length}`, behind: false };
+  }
+
+  async end(): Promise<string> {
+    return `${this.#entries.length}`;
+  }
+
+  async more(after: string, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    if (after === `${this.#entries.length}`) await this.#waiters.wait(signal);
   }
 }
 

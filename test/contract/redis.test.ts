@@ -4,7 +4,9 @@ import type { LiveAnnouncer } from '../../src/conversation/stream/live.ts';
 import { connect } from '../../src/storage/redis/connection.ts';
 import { openRedisStorage, type RedisStorage } from '../../src/storage/redis/storage.ts';
 import { type RedisServer, startCluster, startRedis } from '../fixtures/redis.ts';
+import { openInstance } from '../fixtures/redis-storage.ts';
 import { type Asked, asked } from '../fixtures/storage.ts';
+import { describeFeed } from './feed.ts';
 import { describeQueue } from './log.ts';
 import { describeRandomly } from './random.ts';
 
@@ -28,6 +30,10 @@ function describeBackend(name: string, start: () => Promise<RedisServer>): void 
       onTestFinished(() => storage.close());
       return asked(storage);
     }
+    describeFeed(name, () => {
+      const prefix = randomUUID();
+      return { open: () => openInstance(server.url, prefix).storage };
+    });
     describeQueue(name, open);
     describeRandomly(name, open);
   });

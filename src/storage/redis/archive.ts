@@ -3,6 +3,7 @@ import { fieldsOf } from '../../conversation/log/shared-queue.ts';
 import type { ConversationArchive, KeptConversation, KeptKey, Listed } from '../archive.ts';
 import { answered } from './answers.ts';
 import type { RedisClient } from './connection.ts';
+import { RedisFeed } from './feed.ts';
 import { entryOf, idOf, indexesOf, timeOf } from './indexes.ts';
 import { claimKey, claimName, conversationKeys, indexKeys } from './keys.ts';
 import { readLog } from './log.ts';
@@ -20,11 +21,13 @@ export class RedisArchive implements ConversationArchive {
   readonly #client: RedisClient;
   readonly #prefix: string;
   readonly #scripts: ReturnType<typeof scriptsOf>;
+  readonly #feed: RedisFeed;
 
   constructor(client: RedisClient, prefix: string) {
     this.#client = client;
     this.#prefix = prefix;
     this.#scripts = scriptsOf(client);
+    this.#feed = new RedisFeed({ client, prefix, origin: 'archive' });
   }
 
   /** @throws AppError `overloaded` where Redis doesn't answer; so do all others */
@@ -98,6 +101,7 @@ export class RedisArchive implements ConversationArchive {
     if (status !== 'terminated') others.push(indexKeys.unfinished(this.#prefix));
     await answered(Promise.all(others.map((key) => this.#client.zadd(key, 0, entry))));
     await answered(this.#client.zadd(all, 0, entry));
+    await this.#feed.restored(tenant, id, lastSeq);
     return claim !== undefined;
   }
 
@@ -155,6 +159,7 @@ function rowOf({ record }: KeptConversation, entry: string, claim: string | unde
   const fields = {
     // Over what the record of a run says, which knows no waiting.
     status: record.status,
+    tenant: record.tenant,
     entry,
     ...(record.startedAt === null ? {} : { started_at: record.startedAt }),
     ...(claim ? { claim } : {}),

@@ -26,6 +26,17 @@ export function conversationKeys(prefix: string, conversationId: string): Conver
   };
 }
 
+/** The keys of the feed over all conversations, on one node of a cluster. */
+export function feedKeys(prefix: string): { entries: string; intended: string } {
+  const name = `{${prefix}:feed}`;
+  return {
+    /** A stream, bounded. */
+    entries: `${name}:entries`,
+    /** On a cluster, a sorted set: the changes that are about to be made, by the time of it. */
+    intended: `${name}:intended`,
+  };
+}
+
 /** The name of the claim that a client's idempotency key makes; it tells nothing of the key. */
 export function claimName(idempotencyKey: string): string {
   return createHash('sha256').update(idempotencyKey).digest('hex');

@@ -1,7 +1,18 @@
 import { readFileSync } from 'node:fs';
 import type { RedisClient } from './connection.ts';
 
-const NAMES = ['create', 'append', 'started', 'remove', 'claim', 'forget', 'restore'] as const;
+const NAMES = [
+  'create',
+  'append',
+  'started',
+  'remove',
+  'claim',
+  'forget',
+  'restore',
+  'feed-intend',
+  'feed-tell',
+  'feed-overdue',
+] as const;
 
 /** What it takes and gives stands at the head of its file. */
 export type Script = (keys: readonly string[], values: readonly (string | number)[]) => Promise<unknown>;

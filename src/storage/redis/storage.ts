@@ -1,4 +1,5 @@
 import type { ConversationEvent, Message } from '../../conversation/log/events.ts';
+import type { ConversationFeed } from '../../conversation/log/feed.ts';
 import {
   type AppendOutcome,
   type ContextMessage,
@@ -20,6 +21,7 @@ import { RecentMessages } from '../recent-messages.ts';
 import { answered, overloaded } from './answers.ts';
 import type { RedisClient } from './connection.ts';
 import { durabilityWarning } from './durability.ts';
+import { type FeedSettings, RedisFeed } from './feed.ts';
 import { entryOf, indexesOf } from './indexes.ts';
 import { claimName, conversationKeys, indexKeys } from './keys.ts';
 import { listConversations, listUnfinished } from './listing.ts';
@@ -29,6 +31,7 @@ import { type Found, readRecord } from './records.ts';
 import { type Claim, Writer } from './writer.ts';
 
 export interface RedisStorage extends ConversationLog, ConversationCatalog {
+  readonly feed: ConversationFeed;
   /**
    * One line that says what Redis lacks to keep all that it acknowledges, or that it could not be found out;
    * undefined where all is well.
@@ -45,6 +48,7 @@ export interface RedisStorageOptions {
   /** Names this instance in what is published; see live/messages.ts. */
   origin: string;
   live: LiveAnnouncer;
+  feed?: FeedSettings | undefined;
   /** Told how long each append took, in milliseconds. */
   onAppend?: ((milliseconds: number) => void) | undefined;
 }
@@ -71,16 +75,18 @@ class Storage implements RedisStorage {
   readonly #origin: string;
   readonly #onAppend: (milliseconds: number) => void;
   readonly #writer: Writer;
+  readonly feed: RedisFeed;
   readonly #recent = new RecentMessages();
   readonly #order = new AskingOrder();
   readonly #tidying = new Set<Promise<void>>();
 
-  constructor({ client, prefix, origin, live, onAppend = () => {} }: RedisStorageOptions) {
+  constructor({ client, prefix, origin, live, feed, onAppend = () => {} }: RedisStorageOptions) {
     this.#onAppend = onAppend;
     this.#client = client;
     this.#prefix = prefix;
     this.#origin = origin;
-    this.#writer = new Writer({ client, prefix, origin, live, recent: this.#recent });
+    this.feed = new RedisFeed({ client, prefix, origin, settings: feed });
+    this.#writer = new Writer({ client, prefix, origin, live, recent: this.#recent, feed: this.feed });
   }
 
   async append(
@@ -190,7 +196,7 @@ class Storage implements RedisStorage {
   }
 
   async close(): Promise<void> {
-    await Promise.allSettled(this.#tidying);
+    await Promise.allSettled([...this.#tidying, this.feed.settled()]);
     await answered(this.#client.quit()).catch(() => {});
     this.#client.disconnect();
   }
@@ -259,7 +265,7 @@ class Storage implements RedisStorage {
     ]);
     if (!found) return false;
     if (claim !== null) await this.#writer.forget(claim, id);
-    if (!(await this.#writer.remove(id))) return false;
+    if (!(await this.#writer.remove(found.record.tenant, id))) return false;
     const indexes = indexesOf(this.#prefix, found.record.tenant, found.record.settings);
     this.#unlist([...indexes, indexKeys.unfinished(this.#prefix)], found.entry);
     return true;

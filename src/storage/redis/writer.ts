@@ -12,6 +12,7 @@ import type { LiveAnnouncer } from '../../conversation/stream/live.ts';
 import type { RecentMessages } from '../recent-messages.ts';
 import { answered } from './answers.ts';
 import type { RedisClient } from './connection.ts';
+import type { RedisFeed } from './feed.ts';
 import { claimKey, conversationKeys } from './keys.ts';
 import { readLog } from './log.ts';
 import { fieldsOfRow } from './records.ts';
@@ -24,6 +25,7 @@ export interface WriterParts {
   origin: string;
   live: LiveAnnouncer;
   recent: RecentMessages;
+  feed: RedisFeed;
 }
 
 /** What an idempotency key stands for. */
@@ -62,12 +64,19 @@ export class Writer {
   /** @param claim the name of its claim; empty without an idempotency key */
   create(
     id: string,
-    { startedAt, events, record }: Pick<NewConversation, 'startedAt' | 'events' | 'record'>,
+    {
+      tenant,
+      startedAt,
+      events,
+      record,
+    }: Pick<NewConversation, 'tenant' | 'startedAt' | 'events' | 'record'>,
     entry: string,
     claim: string,
   ): Promise<'created' | 'exists' | 'removed'> {
     const entries = events.map(toEntry);
     const { row, log, tombstone, channel } = this.#keys(id);
+    const { origin, feed } = this.#parts;
+    const { keys, length } = feed.forScripts;
     const fields = [
       ...fieldsOfRow(record),
       'entry',
@@ -79,9 +88,15 @@ export class Writer {
       id,
       0,
       () =>
-        this.#scripts.create(
-          [row, log, tombstone],
-          [channel, this.#parts.origin, fields.length, ...fields, ...textsOf(entries)],
+        feed.telling(
+          { kind: 'grown', id, from: 1 },
+          entries.length,
+          () =>
+            this.#scripts.create(
+              [row, log, tombstone, ...keys],
+              [channel, origin, id, length, tenant, fields.length, ...fields, ...textsOf(entries)],
+            ),
+          (answer) => answer === 'created',
         ),
       (answer) => {
         const outcome = answer as 'created' | 'exists' | 'removed';
@@ -99,13 +114,21 @@ export class Writer {
     const entries = events.map(toEntry);
     const fields = fieldsOfRow(record);
     const { row, log, channel } = this.#keys(id);
+    const { origin, feed } = this.#parts;
+    const { keys, length } = feed.forScripts;
     return this.#change(
       id,
       expectedSeq,
       () =>
-        this.#scripts.append(
-          [row, log],
-          [channel, this.#parts.origin, expectedSeq, fields.length, ...fields, ...textsOf(entries)],
+        feed.telling(
+          { kind: 'grown', id, from: expectedSeq + 1 },
+          expectedSeq + entries.length,
+          () =>
+            this.#scripts.append(
+              [row, log, ...keys],
+              [channel, origin, id, length, expectedSeq, fields.length, ...fields, ...textsOf(entries)],
+            ),
+          (answer) => answer === 'appended',
         ),
       (answer) => {
         const outcome = answer as AppendOutcome;
@@ -123,11 +146,19 @@ export class Writer {
   }
 
   /** False where there was none. */
-  async remove(id: string): Promise<boolean> {
+  async remove(tenant: string, id: string): Promise<boolean> {
     const { row, log, tombstone, channel } = this.#keys(id);
-    const { origin, recent, live } = this.#parts;
-    const removed = await answered(
-      this.#scripts.remove([row, log, tombstone], [channel, origin, TOMBSTONE_MS]),
+    const { origin, recent, live, feed } = this.#parts;
+    const { keys, length } = feed.forScripts;
+    const removed = await feed.telling(
+      { kind: 'removed', tenant, id },
+      0,
+      () =>
+        this.#scripts.remove(
+          [row, log, tombstone, ...keys],
+          [channel, origin, id, length, tenant, TOMBSTONE_MS],
+        ),
+      (answer) => answer === 1,
     );
     recent.drop(id);
     this.#untold.delete(id);
@@ -170,7 +201,7 @@ export class Writer {
     const { recent, live } = this.#parts;
     let answer: unknown;
     try {
-      answer = await answered(make());
+      answer = await make();
     } catch (error) {
       recent.drop(id);
       // Nobody follows a conversation that is being made.

@@ -8,6 +8,7 @@ import { StorageError } from '../storage-error.ts';
 import { Beginnings } from './beginnings.ts';
 import { DATABASE_FILE, openDatabase } from './database.ts';
 import { facetsOf } from './facets.ts';
+import { LAST_KEY } from './feed.ts';
 import { FIND_BY_ID, type ListedRow } from './listing.ts';
 import { lockDirectory } from './lock.ts';
 import { READ_ON, readLog } from './log.ts';
@@ -55,7 +56,7 @@ class SqliteArchive implements ConversationArchive {
     this.#lock = lock;
     this.#readOn = database.prepare<unknown[], LogEntry>(READ_ON);
     this.#insertEvent = database.prepare(
-      'INSERT INTO events (conversation, seq, type, json) VALUES (?, ?, ?, ?)',
+      `INSERT INTO events (key, conversation, seq, type, json) VALUES ((${LAST_KEY}) + 1, ?, ?, ?, ?)`,
     );
     this.#topics = openTopicIndex(database);
     this.#beginnings = new Beginnings(database);

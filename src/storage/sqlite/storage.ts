@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import type { ConversationEvent, Message } from '../../conversation/log/events.ts';
+import type { ConversationFeed } from '../../conversation/log/feed.ts';
 import {
   type AppendOutcome,
   type ContextMessage,
@@ -26,6 +27,7 @@ import { MessagePage } from '../message-page.ts';
 import { RecentMessages } from '../recent-messages.ts';
 import { Beginnings } from './beginnings.ts';
 import { DATABASE_FILE, openDatabase, openDatabaseToRead, sizeOf } from './database.ts';
+import { SqliteFeed } from './feed.ts';
 import { GroupCommit } from './group-commit.ts';
 import { FIND_BY_ID, FIND_OF_TENANT, type ListedRow, listingQuery } from './listing.ts';
 import { lockDirectory } from './lock.ts';
@@ -36,6 +38,7 @@ import { createWriter, type WriteOperation, type WriteResult } from './writer.ts
 
 export interface SqliteStorage extends ConversationLog, ConversationCatalog {
   readonly scenarios: SqliteScenarios;
+  readonly feed: ConversationFeed;
   close(): void;
   /** US dollars that calls of a day (UTC, `2026-01-31`) have cost, as far as that was noted. */
   spentOn(day: string): number;
@@ -81,6 +84,7 @@ class Storage implements SqliteStorage {
   /** Reads, too: a connection of their own would find its pages out of date after every commit. */
   readonly #database: Database.Database;
   readonly scenarios: SqliteScenarios;
+  readonly feed: SqliteFeed;
   readonly #lock: { release: () => void };
   readonly #onAppend: (milliseconds: number) => void;
   readonly #commits: GroupCommit;
@@ -100,6 +104,7 @@ class Storage implements SqliteStorage {
     this.#lock = lock;
     this.#onAppend = onAppend;
     this.#beginnings = new Beginnings(database);
+    this.feed = new SqliteFeed(database);
     const write = createWriter(database);
     this.#commits = new GroupCommit(
       (group) => {
@@ -111,6 +116,8 @@ class Storage implements SqliteStorage {
         if (!('id' in operation)) return;
         if (result.outcome === 'removed') live.removed(operation.id);
         else if (result.entries.length > 0) live.appended(operation.id, result.entries);
+        else return;
+        this.feed.grew();
       },
     );
     this.scenarios = new SqliteScenarios(database, (operation) => this.#commits.submit(operation));

@@ -10,6 +10,7 @@ import {
 import { writeDetails } from '../../conversation/log/record.ts';
 import type { ConversationSettings } from '../../conversation/log/settings.ts';
 import { facetsOf } from './facets.ts';
+import { LAST_KEY, REMOVALS_KEPT } from './feed.ts';
 import { type ScenarioOperation, type ScenarioOutcome, scenarioWriter } from './scenarios.ts';
 import { openTopicIndex } from './topics.ts';
 
@@ -91,7 +92,13 @@ export function createWriter(
   const topics = openTopicIndex(database);
   const writeScenario = scenarioWriter(database);
   const insertEvent = database.prepare(
-    'INSERT INTO events (conversation, seq, type, json) VALUES (?, ?, ?, ?)',
+    'INSERT INTO events (key, conversation, seq, type, json) VALUES (?, ?, ?, ?, ?)',
+  );
+  const insertRemoval = database.prepare(
+    `INSERT INTO feed (key, kind, tenant, id) SELECT ?, 'removed', tenant, id FROM conversations WHERE key = ?`,
+  );
+  const forgetRemovals = database.prepare(
+    'DELETE FROM feed WHERE key <= (SELECT key FROM feed ORDER BY key DESC LIMIT 1 OFFSET ?)',
   );
   // Two, since an index is written anew for a column that is set, also where it stays as it was.
   const updateRecord = database.prepare(
@@ -127,6 +134,8 @@ export function createWriter(
      ON CONFLICT (day) DO UPDATE SET cost_usd = cost_usd + excluded.cost_usd`,
   );
 
+  /** The key of the last event or removal, in the order of the feed. Those of what was rolled back are left out. */
+  let lastKey = database.prepare<[], number>(LAST_KEY).pluck().get() ?? 0;
   let latestCreation =
     database.prepare<[], { at: number | null }>('SELECT max(created_at) AS at FROM conversations').get()
       ?.at ?? 0;
@@ -151,7 +160,7 @@ export function createWriter(
   }
 
   function insertEntries(key: number | bigint, entries: readonly LogEntry[]): void {
-    for (const { seq, type, json } of entries) insertEvent.run(key, seq, type, json);
+    for (const { seq, type, json } of entries) insertEvent.run(++lastKey, key, seq, type, json);
   }
 
   function create(operation: Extract<WriteOperation, { kind: 'create' }>): WriteResult {
@@ -220,6 +229,8 @@ export function createWriter(
         const row = rowOf(operation.id);
         if (!row) return NOT_FOUND;
         topics.remove(row.key);
+        insertRemoval.run(++lastKey, row.key);
+        forgetRemovals.run(REMOVALS_KEPT);
         for (const removal of removals) removal.run(row.key);
         rows.delete(operation.id);
         return { outcome: 'removed', entries: [] };
