@@ -28,6 +28,7 @@ export interface ConnectionOptions {
   /** In milliseconds. */
   openWithin: number;
   signal: AbortSignal | undefined;
+  onOpen?: (() => void) | undefined;
 }
 
 /** Opens a connection. It ends by itself when the server closes it, and when the signal is aborted. */
@@ -58,6 +59,7 @@ export function connect(options: ConnectionOptions): Connection {
   socket.addEventListener('open', () => {
     opened = true;
     clearTimeout(opening);
+    options.onOpen?.();
   });
   socket.addEventListener('message', ({ data }: { data: unknown }) => {
     if (ended) return;

@@ -21,6 +21,8 @@ export interface StreamOptions {
   bufferedFrames?: number;
   /** 250 ms to 10 s and 20 failures if not said. */
   reconnection?: Partial<Reconnection>;
+  /** Told when a connection stands, and when one is gone and the next is waited for. */
+  onConnection?: ((state: 'open' | 'lost') => void) | undefined;
 }
 
 /** Where a stream comes from. */
@@ -68,6 +70,7 @@ export async function* streamFrames(
       bufferedFrames,
       openWithin: OPEN_WITHIN,
       signal,
+      onOpen: () => options.onConnection?.('open'),
     });
     let ended: ConnectionEnd;
     try {
@@ -91,6 +94,7 @@ export async function* streamFrames(
     if (ended.opened && ended.code === CLOSE.rewritten.code) throw rewritten(ended.reason);
 
     failures += 1;
+    options.onConnection?.('lost');
     const refusal = ended.opened ? undefined : await source.refusal(cursor, signal);
     signal?.throwIfAborted();
     if (refusal instanceof ProblemError && !refusal.retryable) throw refusal;
