@@ -123,6 +123,8 @@ export async function compose(
       circuit: { failures: config.CIRCUIT_FAILURES, openMs: config.CIRCUIT_OPEN_SECONDS * 1000 },
     });
   };
+  const priceFor = (provider: string, model: string) =>
+    modelSettings(provider, model).price ?? priceOf(provider, model);
   const lanesLog = logger.child({ logger: 'lanes' });
   const onCircuit = (change: CircuitChange): void => {
     metrics.circuitChanged(change);
@@ -133,7 +135,7 @@ export async function compose(
     const provider = extra.providers?.get(id) ?? providers.find(id);
     if (!provider) return undefined;
     const lane = id === 'embedded' ? DIRECT_LANE : lanes.lane(id, model);
-    return { provider, lane, price: modelSettings(id, model).price ?? priceOf(id, model) };
+    return { provider, lane, price: priceFor(id, model) };
   };
 
   const guardsLog = logger.child({ logger: 'guards' });
@@ -194,6 +196,7 @@ export async function compose(
     guards,
     roster: providers.roster,
     circuitOf: (provider) => lanes.circuitOf(provider),
+    priceOf: priceFor,
     defaults: {
       maxTurns: config.DEFAULT_MAX_TURNS,
       timeoutSeconds: Math.round(config.DEFAULT_TIMEOUT_MINUTES * 60),

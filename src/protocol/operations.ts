@@ -11,6 +11,8 @@ export const provider = z.object({
   configured: z.boolean(),
   defaultModel: z.string().nullable(),
   models: z.array(z.string()).optional(),
+  /** US dollars for a million tokens, by model, where they are known. */
+  prices: z.record(z.string(), z.object({ input: z.number(), output: z.number() })).optional(),
   /** The worst of the provider's models. */
   circuit: z.enum(['closed', 'open', 'half_open']),
 });

@@ -2,6 +2,7 @@ import type { fastify } from 'fastify';
 import type { Happening } from '../conversation/happenings.ts';
 import type { ConversationCatalog, ConversationLog } from '../conversation/log/log.ts';
 import type { RosterEntry, SettingsDefaults } from '../conversation/log/settings.ts';
+import type { Price } from '../conversation/policies/budget.ts';
 import type { ScenarioStore } from '../conversation/scenarios/store.ts';
 import type { Guards } from '../conversation/stages/guard.ts';
 import type { LiveFeed } from '../conversation/stream/live.ts';
@@ -27,6 +28,8 @@ export interface ServerParts {
   roster: readonly RosterEntry[];
   /** The worst of a provider's models. */
   circuitOf: (provider: string) => CircuitState;
+  /** US dollars for a million tokens; undefined where that is not known. */
+  priceOf: (provider: string, model: string) => Price | undefined;
   defaults: SettingsDefaults;
   now: () => Date;
   addresses: AddressPolicy;

@@ -69,6 +69,7 @@ export function registerOperations(server: FastifyInstance, parts: ServerParts):
         configured,
         defaultModel: defaultModels[0] ?? null,
         ...(models ? { models: [...models] } : {}),
+        prices: pricesOf(id, [...defaultModels, ...(models ?? [])], parts),
         circuit: parts.circuitOf(id),
       })),
       nextCursor: null,
@@ -91,5 +92,15 @@ export function registerOperations(server: FastifyInstance, parts: ServerParts):
       const { contentType, body } = await parts.metrics.expose(request.headers.accept);
       return reply.header('content-type', contentType).send(body);
     },
+  );
+}
+
+/** Of those models whose price is known. */
+function pricesOf(provider: string, models: readonly string[], { priceOf }: Pick<ServerParts, 'priceOf'>) {
+  return Object.fromEntries(
+    models.flatMap((model) => {
+      const price = priceOf(provider, model);
+      return price ? [[model, { input: price.input, output: price.output }]] : [];
+    }),
   );
 }
