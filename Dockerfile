@@ -1,4 +1,4 @@
-# The server runs as it is, so that there is nothing to build: one stage fetches what it needs, the other runs.
+# The server runs as it is: one stage fetches what it needs, one builds the page, the last one runs.
 # Debian's slim image and no distroless one: Node 26 needs libatomic, which those for C and C++ don't have.
 FROM node:26.10-slim AS dependencies
 WORKDIR /app
@@ -11,6 +11,14 @@ RUN --mount=type=cache,target=/root/.npm \
     cd node_modules/better-sqlite3 && \
     rm -r deps prebuilds/darwin-* prebuilds/linuxmusl-* prebuilds/win32-*
 
+# The page is built here, of packages that the server doesn't need.
+FROM node:26.10-slim AS page
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts --no-audit --no-fund
+COPY src ./src
+RUN node src/web/build.ts
+
 FROM node:26.10-slim
 LABEL org.opencontainers.image.title="AI Conversation Platform" \
       org.opencontainers.image.description="AI agents that talk to each other: a conversation as a durable HTTP resource" \
@@ -21,6 +29,7 @@ WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY package.json LICENSE ./
 COPY src ./src
+COPY --from=page /app/dist ./dist
 # The user `node`, as numbers, for whoever wants to see that it isn't root. It can write to /data and /tmp alone,
 # and needs no more, so that the root file system may be read-only.
 RUN install -d -o 1000 -g 1000 /data

@@ -6,6 +6,7 @@ import { demandScopes, guardCallers, mayStillRead } from './authority.ts';
 import { registerBodyParser } from './body.ts';
 import { Connections } from './connections.ts';
 import { describeRoutes, registerDocs } from './docs.ts';
+import { registerPage } from './page/page.ts';
 import type { ServerParts } from './parts.ts';
 import { registerProblems, sendProblem } from './problem.ts';
 import { registerConversations } from './routes/conversations.ts';
@@ -97,6 +98,7 @@ export async function buildApp(parts: ServerParts, doors: readonly Door[]): Prom
     isGuarded(scope);
     guardCallers(scope, parts);
     await registerDocs(scope);
+    registerPage(scope);
     registerConversations(scope, parts);
     registerHands(scope, parts);
     registerTranscripts(scope, parts);

@@ -1,0 +1,132 @@
+import axe from 'axe-core';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { createClient } from '../../src/client/client.ts';
+import { openPage } from '../fixtures/browser.ts';
+import { differenceOf, idOf, talkView, textsShown } from '../fixtures/page.ts';
+import { startServer } from '../fixtures/server.ts';
+import { startSteppedVendor } from '../fixtures/stepped-vendor.ts';
+import { startTalk } from '../fixtures/talks.ts';
+
+describe('14 the page', () => {
+  it('starts a talk from a topic alone, shows each word, and its end', async () => {
+    const server = await startServer({ EMBEDDED_TOKEN_DELAY_MS: '5' });
+    const { page } = await openPage(server.url);
+    await page.getByRole('list', { name: 'Conversations' }).waitFor({ state: 'attached' });
+    await page.getByRole('button', { name: 'More' }).click();
+    await page.getByRole('textbox', { name: 'Turns at most' }).fill('4');
+    const form = page.getByRole('form', { name: 'New conversation' });
+    await form.getByRole('textbox', { name: 'Topic' }).fill('Is tea better than coffee?');
+    await form.getByRole('button', { name: 'Start' }).click();
+    await page.waitForURL(/\/c\/[\da-f-]{36}$/);
+    await page.getByRole('heading', { name: 'Is tea better than coffee?' }).waitFor();
+    const { log, status } = talkView(page);
+    await log.getByRole('article', { name: 'Parry' }).first().waitFor();
+    await status.getByText(/terminated/i).waitFor();
+    await expect.poll(() => differenceOf(page, server.url, idOf(page))).toBeUndefined();
+    await page.goto(server.url);
+    const list = page.getByRole('list', { name: 'Conversations' });
+    await list.getByRole('link', { name: 'Is tea better than coffee? Terminated', exact: true }).click();
+    await page.getByRole('heading', { name: 'Is tea better than coffee?' }).waitFor();
+  });
+
+  it('has the hands: pause, say, whisper, choose, retract, fork, end', async () => {
+    await using vendor = await startSteppedVendor();
+    const server = await startServer(vendor.environment);
+    const agents = ['Ada', 'Ben', 'Cleo'].map((name) => ({ provider: 'local', name }));
+    const { id } = await startTalk(server.url, { agents });
+    const { page } = await openPage(`${server.url}/c/${id}`);
+    const { log, status, field, button, articles } = talkView(page);
+    const first = await vendor.nextCall();
+    await first.say('One half');
+    const ada = log.getByRole('article', { name: 'Ada' });
+    await ada.getByText('One half').waitFor();
+    await status.getByText('Ada is speaking').waitFor();
+
+    await button('Pause').click();
+    await button('Resume').waitFor();
+    await first.say(' and the other.');
+    first.finish();
+    await ada.getByText('One half and the other.').waitFor();
+    await status.getByText('Paused').waitFor();
+
+    await field.fill('What about soup?');
+    await button('Send').click();
+    await log.getByRole('article', { name: 'Human' }).getByText('What about soup?').waitFor();
+    await button('How it is said').click();
+    await page.getByRole('checkbox', { name: 'Cleo' }).check();
+    await field.fill('For you alone');
+    await field.press('Enter');
+    await articles.getByText('whispered to Cleo').waitFor();
+
+    await button('Let Cleo be next').click();
+    await log.getByText('Cleo speaks next').waitFor();
+    await button('Resume').click();
+    const second = await vendor.nextCall();
+    expect(second.prompt).toContain('What about soup?');
+    expect(second.prompt).toContain('For you alone');
+    await second.say('Soup is tea.');
+    second.finish();
+    const cleo = log.getByRole('article', { name: 'Cleo' });
+    await cleo.getByText('Soup is tea.').waitFor();
+    await cleo.getByRole('button', { name: 'Retract' }).click();
+    await cleo.getByText('retracted', { exact: true }).waitFor();
+    const { items } = await createClient({ baseUrl: server.url }).messages(id);
+    expect(items.map(({ retracted, visibleTo }) => ({ retracted, visibleTo }))).toEqual([
+      {},
+      {},
+      {},
+      { visibleTo: ['Cleo'] },
+      { retracted: true },
+    ]);
+
+    await button('End').click();
+    await status.getByText(/terminated/i).waitFor();
+    await expect.poll(() => button('Pause').count()).toBe(0);
+    await log.getByRole('article', { name: 'Ada' }).getByRole('button', { name: 'Fork from here' }).click();
+    await page.waitForURL((url) => url.pathname !== `/c/${id}`);
+    await expect.poll(() => textsShown(page)).toContain('One half and the other.');
+    expect(await createClient({ baseUrl: server.url }).getConversation(idOf(page))).toMatchObject({
+      forkedFrom: { id, seq: 4 },
+    });
+    await page.goBack();
+    await page.waitForURL(`${server.url}/c/${id}`);
+    await log.getByText('Soup is tea.').waitFor();
+  });
+
+  it('has nothing that keeps somebody out, in any view, light, dark or on a phone', async () => {
+    const server = await startServer();
+    const agents = ['eliza', 'parry'].map((model) => ({ provider: 'embedded', model }));
+    const { id } = await startTalk(server.url, { agents, scenario: 'debate' });
+    await expect
+      .poll(async () => (await createClient({ baseUrl: server.url }).getConversation(id)).status)
+      .toBe('terminated');
+    for (const options of [
+      { colorScheme: 'light', viewport: { width: 1440, height: 900 } },
+      { colorScheme: 'dark', viewport: { width: 1440, height: 900 } },
+      { colorScheme: 'light', viewport: { width: 390, height: 844 } },
+    ] as const) {
+      const { page } = await openPage(server.url, { ...options, reducedMotion: 'reduce' });
+      for (const [path, landmark] of [
+        ['/', page.getByRole('link', { name: 'Is tea better than coffee?' })],
+        [`/c/${id}`, page.getByRole('article').first()],
+        [`/compare?ids=${id}`, page.getByRole('article').first()],
+        ['/vendors', page.getByRole('heading', { name: 'embedded' })],
+      ] as const) {
+        await page.goto(server.url + path);
+        await landmark.waitFor();
+        if (path === '/') await page.getByRole('button', { name: 'More' }).click();
+        expect({ path, options, found: await seriousFaults(page) }).toEqual({ path, options, found: [] });
+      }
+    }
+  });
+});
+
+/** What axe finds that keeps people out, or hinders them much: https://github.com/dequelabs/axe-core */
+async function seriousFaults(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate<axe.AxeResults>('axe.run()');
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`));
+}
