@@ -5,7 +5,7 @@ import packageJson from '../package.json' with { type: 'json' };
 import type { Backend } from './backends/backend.ts';
 import { openEmbedded } from './backends/embedded.ts';
 import { type Config, secretsOf } from './config/config.ts';
-import { type ModelSettings, modelSettingsOf, modelsIn } from './config/model-settings.ts';
+import { type ModelSettings, modelSettingsOf, modelsIn, nameInTable } from './config/model-settings.ts';
 import { endOverduePauses } from './conversation/hands/overdue.ts';
 import type { Happening } from './conversation/happenings.ts';
 import type { Ending } from './conversation/log/events.ts';
@@ -113,13 +113,17 @@ export async function compose(
   const modelSettings = (provider: string, model: string): ModelSettings =>
     modelSettingsOf(config.MODEL_SETTINGS ?? {}, provider, model);
   const laneSettings = (provider: string, model: string): LaneSettings => {
-    const own = modelSettings(provider, model);
+    const table = config.MODEL_SETTINGS ?? {};
+    const { firstTokenTimeoutSeconds, callTimeoutSeconds } = modelSettings(provider, model);
+    const account = table[provider];
+    const name = nameInTable(table, provider, model);
     return laneSettingsFor(provider, {
-      firstTokenMs: (own.firstTokenTimeoutSeconds ?? config.FIRST_TOKEN_TIMEOUT_SECONDS) * 1000,
-      totalMs: (own.callTimeoutSeconds ?? config.CALL_TIMEOUT_SECONDS) * 1000,
-      requestsPerMinute: own.requestsPerMinute,
-      tokensPerMinute: own.tokensPerMinute,
-      maxConcurrentCalls: own.maxConcurrentCalls,
+      firstTokenMs: (firstTokenTimeoutSeconds ?? config.FIRST_TOKEN_TIMEOUT_SECONDS) * 1000,
+      totalMs: (callTimeoutSeconds ?? config.CALL_TIMEOUT_SECONDS) * 1000,
+      requestsPerMinute: account?.requestsPerMinute,
+      tokensPerMinute: account?.tokensPerMinute,
+      maxConcurrentCalls: account?.maxConcurrentCalls,
+      own: name === undefined ? undefined : { name, ...table[`${provider}/${name}`] },
       circuit: { failures: config.CIRCUIT_FAILURES, openMs: config.CIRCUIT_OPEN_SECONDS * 1000 },
     });
   };

@@ -38,11 +38,18 @@ export const modelTable = z
 
 /** What a table says of a model: of its provider, and over it of the longest name that it is a version of. */
 export function modelSettingsOf(table: ModelTable, provider: string, model: string): ModelSettings {
+  const name = nameInTable(table, provider, model);
+  return { ...table[provider], ...(name === undefined ? {} : table[`${provider}/${name}`]) };
+}
+
+/** The longest name in a table that a model is a version of. */
+export function nameInTable(table: ModelTable, provider: string, model: string): string | undefined {
   const prefix = `${provider}/`;
-  const names = Object.keys(table)
-    .filter((key) => key.startsWith(prefix) && isVersionOf(key.slice(prefix.length), model))
-    .sort((left, right) => right.length - left.length);
-  return { ...table[provider], ...(names[0] === undefined ? {} : table[names[0]]) };
+  return Object.keys(table)
+    .filter((key) => key.startsWith(prefix))
+    .map((key) => key.slice(prefix.length))
+    .filter((name) => isVersionOf(name, model))
+    .sort((left, right) => right.length - left.length)[0];
 }
 
 /** The models that a table names, as pairs of provider and model. */

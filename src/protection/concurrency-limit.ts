@@ -48,11 +48,11 @@ export class ConcurrencyLimit {
     this.#limit = Math.min(this.#maximum, this.#limit + step);
   }
 
-  /** The vendor said that it is too much. */
+  /** The vendor said that it is too much, or let it wait for too long: it is what is under way that is halved. */
   refused(ticket: number): void {
     if (ticket < this.#firstTicketSinceCut) return;
     this.#firstTicketSinceCut = this.#nextTicket;
-    this.#limit = Math.max(1, this.#limit / 2);
+    this.#limit = Math.max(1, Math.min(this.#limit, this.#taken) / 2);
     this.#threshold = this.#limit;
   }
 

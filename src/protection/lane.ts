@@ -7,13 +7,13 @@ import {
   type Refusal,
 } from '../conversation/turn/lane.ts';
 import { ProviderError, type ProviderFailure } from '../conversation/turn/provider.ts';
+import type { Account } from './account.ts';
 import { callWithin } from './call.ts';
 import { Circuit, type Verdict } from './circuit.ts';
-import { ConcurrencyLimit } from './concurrency-limit.ts';
-import { RateLimit } from './rate.ts';
+import type { Pause } from './pause.ts';
 import type { LaneSettings } from './settings.ts';
 import type { SharedProtection } from './shared-protection.ts';
-import { type Admission, Waiter } from './waiter.ts';
+import { type Admission, type ModelLimits, type QueuedLane, Waiter } from './waiter.ts';
 
 /** Failures that speak of the vendor's health; all others are the call's own. */
 const UNWELL: ReadonlySet<ProviderFailure> = new Set([
@@ -25,6 +25,9 @@ const UNWELL: ReadonlySet<ProviderFailure> = new Set([
   'malformed',
 ]);
 
+/** Of these, the ones that say that there were too many calls at once. */
+const TOO_MUCH: ReadonlySet<ProviderFailure> = new Set(['rate_limited', 'overloaded', 'timeout']);
+
 const PROBES = 3;
 /** A pause that whoever has a fallback doesn't sit out. */
 const LONG_PAUSE_MS = 10_000;
@@ -32,39 +35,38 @@ const LONG_PAUSE_MS = 10_000;
 const LONGEST_PAUSE_MS = 3_600_000;
 
 /**
- * The lane of this process to one model. Nothing in it polls: whoever waits is woken in order by an attempt
- * that ends, by what other instances answer, or by the lane's one timer, which is the circuit's while that is
- * open, and otherwise the pause's or the rate limit's. Waiting are at most as many as there are conversations.
+ * The lane of this process to one model: its circuit and timeouts. What it shares with the others of the same account
+ * (places, rates, who comes next) is the account's.
  */
-export class LocalLane implements Lane {
+export class LocalLane implements Lane, QueuedLane {
+  readonly limits: ModelLimits;
+  readonly pause: Pause;
   readonly #settings: LaneSettings;
+  readonly #account: Account;
   readonly #onChange: (from: CircuitState, to: CircuitState) => void;
   readonly #circuit: Circuit;
-  readonly #places: ConcurrencyLimit;
-  readonly #rate: RateLimit;
   readonly #waiters = new Set<Waiter>();
-  #pausedUntil = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #running = 0;
+  #successes = 0;
 
   /** @param name by which other instances know this lane */
   constructor(
-    name: string,
+    { name, model, account }: { name: string; model: string; account: Account },
     settings: LaneSettings,
     shared: SharedProtection,
     onChange: (from: CircuitState, to: CircuitState) => void,
   ) {
     this.#settings = settings;
+    this.#account = account;
     this.#onChange = onChange;
+    this.limits = account.limitsOf(settings);
+    this.pause = account.pauseOf(model);
     this.#circuit = new Circuit(settings.circuit, {
       onChange: (from, to) => this.#circuitChanged(from, to),
       onClaim: () => this.#probeDecided(),
       share: (hear) => shared.circuit(name, settings.totalMs, hear),
     });
-    this.#places = new ConcurrencyLimit(settings.places);
-    this.#rate = new RateLimit(settings, {
-      onAnswer: () => this.#proceed(),
-      share: () => shared.rate(name, settings),
-    });
+    account.join(this);
   }
 
   circuit(): CircuitState {
@@ -73,146 +75,132 @@ export class LocalLane implements Lane {
 
   /** What a gauge shows. */
   get load(): { waiting: number; running: number; places: number } {
-    return { waiting: this.#waiters.size, running: this.#places.taken, places: this.#places.limit };
+    const places = Math.min(this.#account.places.limit, this.limits.maximum);
+    return { waiting: this.#waiters.size, running: this.#running, places };
   }
 
   async run<T>(attempt: (call: AttemptCall) => Promise<T>, options: LaneOptions): Promise<T> {
     const { signal, tokens } = options;
     signal.throwIfAborted();
-    const isFree = this.#waiters.size === 0 && this.#delayMs(tokens) === 0;
-    const admission = isFree ? this.#admit(tokens) : await this.#wait(options);
+    const isFree = this.#account.isQueueEmpty && this.#delayMs(tokens) === 0;
+    const admission = isFree ? this.admit(tokens) : await this.#wait(options);
     let verdict: Verdict = 'succeeded';
     try {
       return await callWithin(attempt, this.#settings, signal);
     } catch (error) {
-      verdict = signal.aborted ? 'abandoned' : this.#judge(error, admission.ticket);
+      verdict = signal.aborted ? 'abandoned' : this.#judge(error, admission);
       throw error;
     } finally {
-      if (verdict === 'succeeded') this.#places.succeeded(admission.ticket);
+      if (verdict === 'succeeded') {
+        this.#successes++;
+        this.#account.places.succeeded(admission.ticket);
+      }
       // The place is free only after the circuit has heard of it, or the next in line would slip through.
       const judged = this.#circuit.leave(admission.era, verdict);
       if (judged) await judged;
-      this.#places.free();
-      this.#proceed();
+      this.#running--;
+      this.limits.running--;
+      this.#account.places.free();
+      this.#account.proceed();
       this.#circuit.yieldProbe();
     }
   }
 
-  /** Ends the lane's timers, when nobody runs or waits in it any more. */
-  close(): void {
+  /** Ends the lane's timers, when nobody runs or waits in it any more. Gives whether its account has no other. */
+  close(): boolean {
     this.#circuit.close();
-    clearTimeout(this.#timer);
+    return this.#account.leave(this);
   }
 
-  #judge(error: unknown, ticket: number): Verdict {
-    // A fault of our own says nothing of the vendor.
-    if (!(error instanceof ProviderError)) return 'abandoned';
-    if (!UNWELL.has(error.code)) return 'answered';
-    if (error.code === 'rate_limited' || error.code === 'overloaded') this.#places.refused(ticket);
-    if (error.retryAfterMs !== undefined) this.#pause(Math.min(error.retryAfterMs, LONGEST_PAUSE_MS));
-    return 'failed';
-  }
-
-  #pause(milliseconds: number): void {
-    this.#pausedUntil = Math.max(this.#pausedUntil, performance.now() + milliseconds);
-    this.#dismiss();
-    this.#proceed();
-  }
-
-  #circuitChanged(from: CircuitState, to: CircuitState): void {
-    if (to === 'closed') this.#places.restart();
-    if (to === 'open') {
-      if (from === 'half_open') for (const waiter of this.#waiters) waiter.failedProbes++;
-      this.#dismiss();
-    }
-    this.#onChange(from, to);
-    this.#proceed();
-  }
-
-  #probeDecided(): void {
-    this.#dismiss();
-    this.#proceed();
-    // Whoever wanted to make it may have left meanwhile.
-    this.#circuit.yieldProbe();
-  }
-
-  /** Milliseconds until the next in line may begin: 0 for now, Infinity for when something else has happened. */
-  #delayMs(tokens: number): number {
-    const closure = this.#closureMs();
-    if (closure > 0) {
-      this.#rate.giveBack();
-      return closure;
-    }
-    const rate = this.#rate.delayMs(tokens);
-    if (rate > 0) return rate;
-    return this.#circuit.mayBegin() ? 0 : Infinity;
-  }
-
-  /** The same, but for the rate limits and the probe. */
-  #closureMs(): number {
+  closureMs(): number {
     if (this.#circuit.isShut) return Infinity;
-    const pause = this.#pauseMs();
+    const pause = this.pause.remainingMs;
     if (pause > 0) return pause;
-    return this.#circuit.state === 'closed' && !this.#places.hasRoom ? Infinity : 0;
+    const hasRoom = this.#account.places.hasRoom && this.limits.running < this.limits.maximum;
+    return this.#circuit.state === 'closed' && !hasRoom ? Infinity : 0;
   }
 
-  #pauseMs(): number {
-    if (this.#pausedUntil === 0) return 0;
-    const remaining = this.#pausedUntil - performance.now();
-    if (remaining <= 0) this.#pausedUntil = 0;
-    return Math.max(0, remaining);
+  mayBegin(): boolean {
+    return this.#circuit.mayBegin();
   }
 
-  #admit(tokens: number): Admission {
-    this.#rate.take(tokens);
-    return { era: this.#circuit.enter(), ticket: this.#places.take() };
+  admit(tokens: number): Admission {
+    this.limits.rate.take(tokens);
+    this.limits.running++;
+    this.#running++;
+    const [era, ticket] = [this.#circuit.enter(), this.#account.places.take()];
+    return { era, ticket, successes: this.#successes };
   }
 
-  async #wait(options: LaneOptions): Promise<Admission> {
-    const why = this.#refusalOf(options, 0);
-    if (why) throw new CircuitOpenError(why);
-    const waiter = new Waiter(options, (left, wasAborted) => {
-      this.#waiters.delete(left);
-      // The next in line may need less room.
-      if (wasAborted) this.#proceed();
-    });
-    this.#waiters.add(waiter);
-    if (this.#waiters.size === 1) this.#proceed();
-    return await waiter.admitted;
-  }
-
-  #refusalOf(options: LaneOptions, failedProbes: number): Refusal | undefined {
-    const pause = this.#pauseMs();
-    if (failedProbes >= PROBES) return 'probes';
-    if (options.whenOpen === 'refuse' && this.#circuit.isShut) return 'open';
-    if (options.whenOpen === 'refuse' && pause >= LONG_PAUSE_MS) return 'paused';
-    const known = Math.max(this.#circuit.remainingMs, pause);
-    return Date.now() + known > options.deadline ? 'deadline' : undefined;
-  }
-
-  /** Refuses those for whom waiting has become pointless. */
-  #dismiss(): void {
+  dismiss(): void {
     for (const waiter of this.#waiters) {
       const why = this.#refusalOf(waiter.options, waiter.failedProbes);
       if (why) waiter.refuse(why);
     }
   }
 
-  /** Lets in who can be let in, first come, first served, and sets the timer for the next if it knows when. */
-  #proceed(): void {
-    clearTimeout(this.#timer);
-    for (const waiter of this.#waiters) {
-      const { tokens, deadline } = waiter.options;
-      const delay = this.#delayMs(tokens);
-      if (delay === 0) {
-        waiter.admit(this.#admit(tokens));
-      } else if (delay < Infinity && Date.now() + delay > deadline) {
-        waiter.refuse('deadline');
-      } else {
-        if (delay < Infinity) this.#timer = setTimeout(() => this.#proceed(), Math.ceil(delay)).unref();
-        return;
-      }
+  #judge(error: unknown, { ticket, successes }: Admission): Verdict {
+    // A fault of our own says nothing of the vendor.
+    if (!(error instanceof ProviderError)) return 'abandoned';
+    const { code, retryAfterMs } = error;
+    if (!UNWELL.has(code)) return 'answered';
+    if (TOO_MUCH.has(code)) this.#account.places.refused(ticket);
+    if (retryAfterMs !== undefined) {
+      this.pause.extend(Math.min(retryAfterMs, LONGEST_PAUSE_MS));
+      this.#account.paused(this.pause);
     }
-    this.#rate.giveBack();
+    // Others were served meanwhile: there were too many at once, and nothing else is wrong.
+    return code === 'timeout' && this.#successes > successes ? 'answered' : 'failed';
+  }
+
+  #circuitChanged(from: CircuitState, to: CircuitState): void {
+    if (to === 'closed') this.#account.places.restart();
+    if (to === 'open') {
+      if (from === 'half_open') for (const waiter of this.#waiters) waiter.failedProbes++;
+      this.dismiss();
+    }
+    this.#onChange(from, to);
+    this.#account.proceed();
+  }
+
+  #probeDecided(): void {
+    this.dismiss();
+    this.#account.proceed();
+    // Whoever wanted to make it may have left meanwhile.
+    this.#circuit.yieldProbe();
+  }
+
+  /** Milliseconds until a call may begin where nobody else waits: 0 for now. */
+  #delayMs(tokens: number): number {
+    const { rate } = this.limits;
+    const closure = this.closureMs();
+    if (closure > 0) {
+      rate.giveBack();
+      return closure;
+    }
+    const delay = rate.delayMs(tokens);
+    if (delay > 0) return delay;
+    return this.#circuit.mayBegin() ? 0 : Infinity;
+  }
+
+  async #wait(options: LaneOptions): Promise<Admission> {
+    const why = this.#refusalOf(options, 0);
+    if (why) throw new CircuitOpenError(why);
+    const waiter = new Waiter(this, options, (left, wasAborted) => {
+      this.#waiters.delete(left);
+      this.#account.left(left, wasAborted);
+    });
+    this.#waiters.add(waiter);
+    this.#account.wait(waiter);
+    return await waiter.admitted;
+  }
+
+  #refusalOf(options: LaneOptions, failedProbes: number): Refusal | undefined {
+    const pause = this.pause.remainingMs;
+    if (failedProbes >= PROBES) return 'probes';
+    if (options.whenOpen === 'refuse' && this.#circuit.isShut) return 'open';
+    if (options.whenOpen === 'refuse' && pause >= LONG_PAUSE_MS) return 'paused';
+    const known = Math.max(this.#circuit.remainingMs, pause);
+    return Date.now() + known > options.deadline ? 'deadline' : undefined;
   }
 }

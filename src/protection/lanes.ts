@@ -1,4 +1,5 @@
 import type { CircuitState, Lane } from '../conversation/turn/lane.ts';
+import { Account } from './account.ts';
 import { LocalLane } from './lane.ts';
 import type { LaneSettings } from './settings.ts';
 import { type SharedProtection, UNSHARED } from './shared-protection.ts';
@@ -50,6 +51,7 @@ export function createLanes(
   mostLanes = MOST_LANES,
 ): Lanes {
   const entries = new Map<string, Entry>();
+  const accounts = new Map<string, Account>();
   let uses = 0;
 
   /** Of the idle ones the one longest unused; one whose circuit is not closed only when there is no other. */
@@ -61,7 +63,7 @@ export function createLanes(
       const { waiting, running } = entry.lane.load;
       if (waiting + running === 0 && (!chosen || cost(entry) < cost(chosen))) chosen = entry;
     }
-    chosen?.lane.close();
+    if (chosen?.lane.close()) accounts.delete(chosen.provider);
     return chosen !== undefined && entries.delete(chosen.key);
   };
 
@@ -72,7 +74,10 @@ export function createLanes(
       while (entries.size >= mostLanes && dropOne());
       const onChange = (from: CircuitState, to: CircuitState): void =>
         hooks.onChange({ provider, model, from, to });
-      const lane = new LocalLane(key, settingsFor(provider, model), shared, onChange);
+      const settings = settingsFor(provider, model);
+      const account = accounts.get(provider) ?? new Account(provider, settings, shared);
+      accounts.set(provider, account);
+      const lane = new LocalLane({ name: key, model, account }, settings, shared, onChange);
       entry = { key, provider, model, lane, lastUse: 0 };
       entries.set(key, entry);
     }

@@ -29,6 +29,11 @@ export interface RateSettings {
   tokensPerMinute: number | undefined;
 }
 
+/** The limits of a whole account (no name), or of the models of one name. */
+export interface NamedRate extends RateSettings {
+  name: string | undefined;
+}
+
 /** A call that is set aside until the limits have room for it. */
 export interface ReservedCall {
   /** Milliseconds until it may be made. */
@@ -37,14 +42,12 @@ export interface ReservedCall {
   giveBack(): void;
 }
 
-/** The rate limits of a model as one of several instances that share them. */
+/** The rate limits of an account and of a model as one of several instances that share them. */
 export interface SharedRate {
   /**
    * Sets a call aside, behind all that the others have set aside. Undefined, at once or later, where nobody else
    * counts or they can't be asked: then the caller's own limits hold. Later only now and then, so that whoever
    * asks again is told at once. Never rejects.
-   *
-   * @param tokens no more than a minute's worth
    */
   reserve(tokens: number): Promise<ReservedCall | undefined> | undefined;
 }
@@ -58,8 +61,8 @@ export interface SharedProtection {
    * @param hear told of what others do from now on, and soon of what they have done
    */
   circuit(name: string, longestProbeMs: number, hear: (news: CircuitNews) => void): SharedCircuit;
-  /** @param limits of which there is at least one */
-  rate(name: string, limits: RateSettings): SharedRate;
+  /** @param limits of which there is at least one; a call takes from each */
+  rate(account: string, limits: readonly NamedRate[]): SharedRate;
   /** @param hear told of a circuit that opens elsewhere and that nobody here has asked for */
   onStranger(hear: (name: string) => void): void;
 }

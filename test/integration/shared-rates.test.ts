@@ -2,7 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { LaneOptions } from '../../src/conversation/turn/lane.ts';
-import { laneOptions, PLACES, type ProtectedLane, protectedLane } from '../fixtures/protected-lane.ts';
+import type { Lanes } from '../../src/protection/lanes.ts';
+import {
+  laneOptions,
+  PLACES,
+  type ProtectedLane,
+  protectedLane,
+  protectedLanes,
+} from '../fixtures/protected-lane.ts';
 import { type RedisServer, startRedis } from '../fixtures/redis.ts';
 
 const MINUTE = 60_000;
@@ -80,6 +87,31 @@ describe.each(PLACES)('rate limits on %s', (_, start) => {
     for (const owner of instances.keys()) {
       expect(calls.filter((made) => made.owner === owner).map(({ number }) => number)).toEqual(numbers);
     }
+  });
+
+  it('DESIGN 14: the limit of an account is that of all its names on all instances, by turns of tenants', async () => {
+    const prefix = randomUUID();
+    const limits = { requestsPerMinute: 120 };
+    const instances = await Promise.all([1, 2].map(() => protectedLanes(redis.url, prefix, limits)));
+    const startedAt = performance.now();
+    const calls: { tenant: string; atMs: number }[] = [];
+    const come = (lanes: Lanes, model: string, tenant: string) =>
+      lanes
+        .lane('claude', model)
+        .run(
+          async () => void calls.push({ tenant, atMs: performance.now() - startedAt }),
+          laneOptions({ tenant }),
+        );
+    await Promise.all(
+      instances.flatMap(({ lanes }) => [
+        ...Array.from({ length: 64 }, (_, index) => come(lanes, `alias ${index % 4}`, 'many')),
+        ...Array.from({ length: 2 }, (_, index) => come(lanes, `alias ${index}`, 'few')),
+      ]),
+    );
+    for (const [index, { atMs }] of calls.entries()) expect(index + 1).toBeLessThanOrEqual(121 + atMs / 500);
+    // They came last, and were not last to be served.
+    const lastOfFew = calls.findLastIndex(({ tenant }) => tenant === 'few');
+    expect(lastOfFew).toBeLessThan(20);
   });
 
   it('who leaves, before or after Redis has answered, takes nothing with them', async () => {

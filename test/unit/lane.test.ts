@@ -12,10 +12,11 @@ import {
   type ProviderFailure,
 } from '../../src/conversation/turn/provider.ts';
 import { retryDelayMs } from '../../src/conversation/turn/retry.ts';
-import { LocalLane } from '../../src/protection/lane.ts';
+import type { LocalLane } from '../../src/protection/lane.ts';
 import { type CircuitChange, createLanes } from '../../src/protection/lanes.ts';
 import { DEFAULT_LANE_SETTINGS, type LaneSettings } from '../../src/protection/settings.ts';
 import { UNSHARED } from '../../src/protection/shared-protection.ts';
+import { localLane } from '../fixtures/lane.ts';
 import { seededRandom } from '../fixtures/random.ts';
 
 const MINUTE = 60_000;
@@ -46,15 +47,20 @@ function caller(): AbortController {
 }
 
 function options(extra: Partial<LaneOptions> = {}): LaneOptions {
-  return { tokens: 100, whenOpen: 'wait', deadline: Infinity, signal: caller().signal, ...extra };
+  return {
+    tenant: 'default',
+    tokens: 100,
+    whenOpen: 'wait',
+    deadline: Infinity,
+    signal: caller().signal,
+    ...extra,
+  };
 }
 
 function laneWith(extra: Partial<LaneSettings> = {}): { lane: LocalLane; states: CircuitState[] } {
   const states: CircuitState[] = [];
   return {
-    lane: new LocalLane('a lane', { ...DEFAULT_LANE_SETTINGS, ...extra }, UNSHARED, (_, to) =>
-      states.push(to),
-    ),
+    lane: localLane({ ...DEFAULT_LANE_SETTINGS, ...extra }, UNSHARED, (_, to) => states.push(to)),
     states,
   };
 }

@@ -2,13 +2,13 @@ import * as fc from 'fast-check';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { LaneOptions } from '../../src/conversation/turn/lane.ts';
 import { ProviderError } from '../../src/conversation/turn/provider.ts';
-import { LocalLane } from '../../src/protection/lane.ts';
 import { DEFAULT_LANE_SETTINGS, type LaneSettings } from '../../src/protection/settings.ts';
 import {
   type ReservedCall,
   type SharedProtection,
   UNSHARED,
 } from '../../src/protection/shared-protection.ts';
+import { localLane } from '../fixtures/lane.ts';
 
 const LIMIT = 600;
 const advance = (milliseconds: number) => vi.advanceTimersByTimeAsync(milliseconds);
@@ -49,12 +49,13 @@ function others() {
 function stage(extra: Partial<LaneSettings> = {}) {
   const made = others();
   const settings = { ...DEFAULT_LANE_SETTINGS, tokensPerMinute: LIMIT, ...extra };
-  const lane = new LocalLane('a lane', settings, made.protection, () => {});
+  const lane = localLane(settings, made.protection, () => {});
   const called: number[] = [];
   /** Waits for a call of so many tokens; gives how to leave, and what came of it. */
   const come = (tokens: number, extra: Partial<LaneOptions> = {}, attempt: () => Promise<unknown> = pass) => {
     const aborter = new AbortController();
     const options = {
+      tenant: 'default',
       tokens,
       whenOpen: 'wait',
       deadline: Infinity,

@@ -10,6 +10,8 @@ export interface AttemptCall {
 }
 
 export interface LaneOptions {
+  /** Tenants who wait for the same account are served by turns. */
+  tenant: string;
   /** Estimated tokens of the input plus the maximum of the output, for the tokens a minute. */
   tokens: number;
   /**
@@ -28,7 +30,7 @@ export interface LaneOptions {
 /** PORT: the one way to a provider's model, shared by all conversations, so that they shield it together. */
 export interface Lane {
   /**
-   * Runs one attempt when its turn has come, in the order of asking: when the circuit lets it through (or it
+   * Runs one attempt when its turn has come, in the order of asking within a tenant: when the circuit lets it through (or it
    * is the probe), no pause is on, the rate limits have room and a place is free. `attempt` is called at
    * most once. Rejects at once when the signal is aborted, wherever it was waiting, and then leaves nothing
    * behind.

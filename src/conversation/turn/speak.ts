@@ -208,6 +208,7 @@ async function attempt(
           ? withinDailyBudget(dailyBudget, binding, request, progress, () => make(call))
           : make(call),
       {
+        tenant: state.tenant,
         tokens: estimateInput(request) + request.maxOutputTokens,
         whenOpen: waitsWhenOpen(turn, candidate) ? 'wait' : 'refuse',
         deadline: deadline(state),

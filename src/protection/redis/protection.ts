@@ -3,7 +3,7 @@ import { answered } from '../../storage/redis/answers.ts';
 import type { RedisClient } from '../../storage/redis/connection.ts';
 import type {
   CircuitNews,
-  RateSettings,
+  NamedRate,
   SharedCircuit,
   SharedProtection,
   SharedRate,
@@ -97,8 +97,8 @@ export class RedisProtection implements SharedProtection {
     return circuit;
   }
 
-  rate(name: string, limits: RateSettings): SharedRate {
-    return this.#rates.rate(name, limits);
+  rate(account: string, limits: readonly NamedRate[]): SharedRate {
+    return this.#rates.rate(account, limits);
   }
 
   onStranger(hear: (name: string) => void): void {

@@ -1,7 +1,7 @@
 import { answered } from '../../storage/redis/answers.ts';
 import type { RedisClient } from '../../storage/redis/connection.ts';
 import { defineScript, type Script } from '../../storage/redis/scripts.ts';
-import type { RateSettings, SharedRate } from '../shared-protection.ts';
+import type { NamedRate, SharedRate } from '../shared-protection.ts';
 
 const MINUTE_MS = 60_000;
 /** While Redis doesn't answer, it is tried again after so long. */
@@ -29,15 +29,22 @@ export class RedisRates {
     this.#giveBack = script('give-back-call');
   }
 
-  rate(name: string, { requestsPerMinute, tokensPerMinute }: RateSettings): SharedRate {
-    // What stands in braces puts both on one node; a model's name may have braces of its own.
-    const place = `{${this.#prefix}:rate:${encodeURIComponent(name)}}`;
-    const limits = { requests: requestsPerMinute, tokens: tokensPerMinute };
-    const kinds = (['requests', 'tokens'] as const).filter((kind) => limits[kind] !== undefined);
-    const buckets = kinds.map((kind) => `${place}:${kind}`);
+  rate(account: string, limits: readonly NamedRate[]): SharedRate {
+    // What stands in braces puts all on one node; a name may have braces of its own.
+    const place = `{${this.#prefix}:rate:${encodeURIComponent(account)}}`;
+    const all = limits.flatMap(({ name, requestsPerMinute, tokensPerMinute }) => {
+      const of = name === undefined ? place : `${place}:${encodeURIComponent(name)}`;
+      return [
+        { bucket: `${of}:requests`, perMinute: requestsPerMinute, isTokens: false },
+        { bucket: `${of}:tokens`, perMinute: tokensPerMinute, isTokens: true },
+      ].filter(({ perMinute }) => perMinute !== undefined);
+    });
+    const buckets = all.map(({ bucket }) => bucket);
     const reserve: SharedRate['reserve'] = async (tokens) => {
-      const taken = { requests: 1, tokens };
-      const times = kinds.map((kind) => (taken[kind] / (limits[kind] ?? Infinity)) * MINUTE_MS);
+      // What is larger than a minute's worth takes all of it.
+      const times = all.map(
+        ({ perMinute = Infinity, isTokens }) => Math.min(1, (isTokens ? tokens : 1) / perMinute) * MINUTE_MS,
+      );
       const answer = await this.#ask(buckets, times);
       if (!answer) return undefined;
       const [delayMs, receipt] = answer;
