@@ -194,6 +194,7 @@ export async function compose(
     log: storage,
     catalog: storage,
     scenarios: backend.scenarios,
+    search: backend.search,
     live,
     logIsLossy: backend.name === 'redis',
     runner,

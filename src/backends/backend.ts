@@ -2,6 +2,7 @@ import type { ConversationFeed } from '../conversation/log/feed.ts';
 import type { ConversationCatalog, ConversationLog } from '../conversation/log/log.ts';
 import type { DailyBudget } from '../conversation/policies/budget.ts';
 import type { ScenarioStore } from '../conversation/scenarios/store.ts';
+import type { MessageSearch } from '../conversation/search/search.ts';
 import type { LiveFeed, LiveStage } from '../conversation/stream/live.ts';
 import type { SharedProtection } from '../protection/shared-protection.ts';
 import type { TicketStore } from '../protection/tickets.ts';
@@ -21,6 +22,7 @@ export interface Backend {
   storage: ConversationLog & ConversationCatalog;
   feed: ConversationFeed;
   scenarios: ScenarioStore;
+  search: MessageSearch | undefined;
   live: LiveFeed & LiveStage;
   /** Undefined where there is no limit. */
   dailyBudget: DailyBudget | undefined;

@@ -51,6 +51,7 @@ export function openDistributed(
     name: 'redis',
     storage,
     feed: storage.feed,
+    search: undefined,
     scenarios: new RedisScenarios(client, PREFIX),
     live,
     dailyBudget:

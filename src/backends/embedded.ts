@@ -29,6 +29,7 @@ export function openEmbedded(
     storage,
     feed: storage.feed,
     scenarios: storage.scenarios,
+    search: storage.search,
     live,
     dailyBudget: dailyLimitUsd === Infinity ? undefined : new LocalDailyBudget(dailyLimitUsd, storage, now),
     fileBytes: () => storage.fileBytes(),

@@ -18,6 +18,8 @@ import type {
   SayRequest,
   Scenario,
   ScenarioRequest,
+  SearchQuery,
+  SearchResult,
   StreamFrame,
   TimelineEntry,
 } from './types.ts';
@@ -51,6 +53,8 @@ export interface Client {
   getConversation(id: string, options?: RequestOptions): Promise<Conversation>;
   /** Newest first. */
   listConversations(query?: ConversationsQuery, options?: RequestOptions): Promise<Page<Conversation>>;
+  /** Messages of all conversations by their words, the best match first. */
+  search(query: SearchQuery, options?: RequestOptions): Promise<SearchResult>;
   /** In order. */
   messages(id: string, query?: MessagesQuery, options?: RequestOptions): Promise<Page<Message>>;
   /** In order; it may hold types of events that this client doesn't know. */
@@ -173,6 +177,7 @@ export function createClient({ baseUrl, apiKey, ...given }: ClientOptions): Clie
     createConversation: (request, options) => post('/conversations', request, options),
     getConversation: (id, options) => receive('GET', conversation(id), options),
     listConversations: (filter, options) => receive('GET', `/conversations${query(filter)}`, options),
+    search: (wanted, options) => receive('GET', `/search${query(wanted)}`, options),
     messages: (id, filter, options) =>
       receive('GET', `${conversation(id)}/messages${query(filter)}`, options),
     log: (id, page, options) => receive('GET', `${conversation(id)}/log${query(page)}`, options),
@@ -213,7 +218,9 @@ function scenario(name: string): string {
   return `/scenarios/${encodeURIComponent(name)}`;
 }
 
-function query(parameters: ConversationsQuery | MessagesQuery | { after: string | undefined } = {}): string {
+function query(
+  parameters: ConversationsQuery | SearchQuery | MessagesQuery | { after: string | undefined } = {},
+): string {
   const said = new URLSearchParams();
   for (const [name, value] of Object.entries<string | number | undefined>({ ...parameters })) {
     if (value !== undefined) said.append(name, String(value));

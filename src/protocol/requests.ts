@@ -44,8 +44,7 @@ function timeParameter(round: (milliseconds: number) => number) {
     .optional();
 }
 
-/** Of GET /conversations. */
-export const conversationsQuery = z.object({
+const conversationsFields = z.object({
   status: conversationStatus.optional(),
   provider: z.string().min(1).max(64).optional(),
   q: searchText,
@@ -54,6 +53,40 @@ export const conversationsQuery = z.object({
   limit,
   cursor: z.string().optional(),
 });
+
+const LABEL = 'label.';
+
+/** Besides its fields a query takes `label.KEY=VALUE`, each key once; what else it has is ignored. */
+function labelled<Fields extends z.ZodRawShape>({ shape }: z.ZodObject<Fields>) {
+  return z.looseObject(shape).check(({ value, issues }) => {
+    for (const [name, each] of Object.entries(value)) {
+      if (!name.startsWith(LABEL) || typeof each === 'string') continue;
+      issues.push({ code: 'custom', path: [name], message: 'takes one value', input: each });
+    }
+  });
+}
+
+/** The labels that a query asks for, by their keys; undefined where there are none. */
+export function labelsIn(query: Readonly<Record<string, unknown>>): Record<string, string> | undefined {
+  const labels = Object.entries(query).filter(([name]) => name.startsWith(LABEL));
+  if (labels.length === 0) return undefined;
+  return Object.fromEntries(labels.map(([name, value]) => [name.slice(LABEL.length), String(value)]));
+}
+
+/** Of GET /conversations. */
+export const conversationsQuery = labelled(conversationsFields);
+
+const searchFields = z.object({
+  q: text(2000),
+  sender: z.string().min(1).max(64).optional(),
+  createdAfter: timeParameter(Math.floor),
+  createdBefore: timeParameter(Math.ceil),
+  limit,
+  cursor: z.string().optional(),
+});
+
+/** Of GET /search. */
+export const searchQuery = labelled(searchFields);
 
 /** Of GET /conversations/{id}/messages. */
 export const messagesQuery = z.object({
@@ -81,6 +114,10 @@ type Asked<Query extends z.ZodType> = Omit<z.input<Query>, 'limit'> & {
   limit?: number | undefined;
 };
 
-export type ConversationsQuery = Asked<typeof conversationsQuery>;
+/** Entries of the metadata that a conversation must have. */
+type Labelled = { [label: `label.${string}`]: string | undefined };
+
+export type ConversationsQuery = Asked<typeof conversationsFields> & Labelled;
+export type SearchQuery = Asked<typeof searchFields> & Labelled;
 export type MessagesQuery = Asked<typeof messagesQuery>;
 export type LogQuery = Asked<typeof logQuery>;

@@ -13,6 +13,7 @@ import { registerConversations } from './routes/conversations.ts';
 import { registerHands } from './routes/hands.ts';
 import { registerHealth, registerOperations } from './routes/operations.ts';
 import { registerScenarios } from './routes/scenarios.ts';
+import { registerSearch } from './routes/search.ts';
 import { registerStreams } from './routes/streams.ts';
 import { registerTickets } from './routes/tickets.ts';
 import { registerTranscripts } from './routes/transcripts.ts';
@@ -22,6 +23,8 @@ import { serializerCompiler, validatorCompiler } from './validation.ts';
 
 /** For a whole request to arrive, in milliseconds. */
 const REQUEST_TIMEOUT_MS = 30_000;
+/** Of a request's headers with its address, which may have a search of 2,000 characters in it; bytes. */
+const LONGEST_HEADERS = 32 * 1024;
 /** What operators ask of a server that is shutting down, too. */
 const HEALTH_ROUTES: ReadonlySet<string | undefined> = new Set(['/livez', '/readyz']);
 /** Who has not gone this long after the good-bye is cut off, in milliseconds. */
@@ -48,7 +51,7 @@ export async function buildApp(parts: ServerParts, doors: readonly Door[]): Prom
     forceCloseConnections: 'idle',
     // What arrives during the shutdown is answered below, with a problem like all other failures.
     return503OnClosing: false,
-    http: { shouldUpgradeCallback: asksForWebSocket },
+    http: { shouldUpgradeCallback: asksForWebSocket, maxHeaderSize: LONGEST_HEADERS },
     frameworkErrors: (error, request, reply) => {
       sendProblem(error, request, reply);
     },
@@ -103,6 +106,7 @@ export async function buildApp(parts: ServerParts, doors: readonly Door[]): Prom
     registerHands(scope, parts);
     registerTranscripts(scope, parts);
     registerScenarios(scope, parts);
+    if (parts.search) registerSearch(scope, parts.search);
     await registerStreams(scope, parts, connections, () => draining);
     registerTickets(scope, parts);
     registerOperations(scope, parts);

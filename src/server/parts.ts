@@ -4,6 +4,7 @@ import type { ConversationCatalog, ConversationLog } from '../conversation/log/l
 import type { RosterEntry, SettingsDefaults } from '../conversation/log/settings.ts';
 import type { Price } from '../conversation/policies/budget.ts';
 import type { ScenarioStore } from '../conversation/scenarios/store.ts';
+import type { MessageSearch } from '../conversation/search/search.ts';
 import type { Guards } from '../conversation/stages/guard.ts';
 import type { LiveFeed } from '../conversation/stream/live.ts';
 import type { Tracer } from '../conversation/tracer.ts';
@@ -20,6 +21,7 @@ export interface ServerParts {
   log: ConversationLog;
   catalog: ConversationCatalog;
   scenarios: ScenarioStore;
+  search: MessageSearch | undefined;
   live: LiveFeed;
   /** Whether the log may lose what it acknowledged last, as a Redis may that syncs less than always. */
   logIsLossy: boolean;

@@ -218,7 +218,12 @@ it('what was deleted leaves no trace in the folder, also after kill -9', async (
   const topic = 'the xylophonist of Zwickau';
   const { id } = await startTalk(server.url, { topic, maxTurns: 3 });
   await (await watchSocket(server.url, id)).closed;
-  await createClient({ baseUrl: server.url }).deleteConversation(id);
+  const client = createClient({ baseUrl: server.url });
+  // Others have the same words, and words around them.
+  const { id: other } = await startTalk(server.url, { topic: 'xylophon in Zwickau', maxTurns: 3 });
+  expect((await client.search({ q: 'xylophonist' })).items).not.toEqual([]);
+  await client.deleteConversation(id);
+  expect((await client.search({ q: 'xylo*' })).items[0]).toMatchObject({ conversationId: other });
   await server.stop('SIGKILL');
   for (const name of readdirSync(folder)) {
     const content = readFileSync(join(folder, name), 'latin1');

@@ -10,7 +10,7 @@ import { conversation } from '../../protocol/conversation.ts';
 import { creationRequest } from '../../protocol/creation.ts';
 import { conversationList } from '../../protocol/lists.ts';
 import { problem } from '../../protocol/problem.ts';
-import { conversationsQuery, idParameter, terminationRequest } from '../../protocol/requests.ts';
+import { conversationsQuery, idParameter, labelsIn, terminationRequest } from '../../protocol/requests.ts';
 import { callerOf } from '../caller.ts';
 import { viewConversation } from '../conversation-view.ts';
 import { createConversation, settingsFor } from '../creation.ts';
@@ -85,7 +85,9 @@ export function registerConversations(server: FastifyInstance, parts: ServerPart
       },
     },
     async (request) => {
-      const { limit, cursor, ...filter } = request.query;
+      const { status, provider, q, createdAfter, createdBefore, limit, cursor } = request.query;
+      const labels = labelsIn(request.query);
+      const filter = { status, provider, q, createdAfter, createdBefore, labels };
       const { items, nextCursor } = await parts.catalog.list(callerOf(request).reads, filter, {
         limit,
         cursor,

@@ -34,11 +34,13 @@ import { lockDirectory } from './lock.ts';
 import { READ_ON, readLog } from './log.ts';
 import { toMessage, toRecord } from './records.ts';
 import { SqliteScenarios } from './scenarios.ts';
+import { SqliteSearch } from './search.ts';
 import { createWriter, type WriteOperation, type WriteResult } from './writer.ts';
 
 export interface SqliteStorage extends ConversationLog, ConversationCatalog {
   readonly scenarios: SqliteScenarios;
   readonly feed: ConversationFeed;
+  readonly search: SqliteSearch;
   close(): void;
   /** US dollars that calls of a day (UTC, `2026-01-31`) have cost, as far as that was noted. */
   spentOn(day: string): number;
@@ -85,6 +87,7 @@ class Storage implements SqliteStorage {
   readonly #database: Database.Database;
   readonly scenarios: SqliteScenarios;
   readonly feed: SqliteFeed;
+  readonly search: SqliteSearch;
   readonly #lock: { release: () => void };
   readonly #onAppend: (milliseconds: number) => void;
   readonly #commits: GroupCommit;
@@ -121,6 +124,9 @@ class Storage implements SqliteStorage {
       },
     );
     this.scenarios = new SqliteScenarios(database, (operation) => this.#commits.submit(operation));
+    this.search = new SqliteSearch(database, this.#beginnings, (operation) =>
+      this.#commits.submit(operation),
+    );
   }
 
   async append(
@@ -249,7 +255,9 @@ class Storage implements SqliteStorage {
   async delete(tenant: TenantScope, conversationId: string): Promise<boolean> {
     if (tenant !== EVERY_TENANT && this.#rowsOf(tenant, conversationId).length === 0) return false;
     const { outcome } = await this.#commits.submit({ kind: 'remove', id: conversationId });
-    return outcome === 'removed';
+    if (outcome !== 'removed') return false;
+    await this.search.tidied();
+    return true;
   }
 
   async unfinished(): Promise<string[]> {
@@ -274,6 +282,7 @@ class Storage implements SqliteStorage {
   }
 
   close(): void {
+    this.search.close();
     this.#commits.flush();
     this.#database.close();
     this.#lock.release();
@@ -283,6 +292,7 @@ class Storage implements SqliteStorage {
   #remember(operation: WriteOperation, result: WriteResult | undefined): void {
     if (!('id' in operation)) return;
     const { id } = operation;
+    if ('messages' in operation) this.search.appended(operation.messages.length);
     this.#openings.delete(id);
     if (operation.kind === 'create' && result?.outcome === 'created') {
       const { messages, settings, record, entries, startedAt } = operation;

@@ -11,6 +11,7 @@ import { writeDetails } from '../../conversation/log/record.ts';
 import type { ConversationSettings } from '../../conversation/log/settings.ts';
 import { facetsOf } from './facets.ts';
 import { LAST_KEY, REMOVALS_KEPT } from './feed.ts';
+import { messageWords } from './message-words.ts';
 import { type ScenarioOperation, type ScenarioOutcome, scenarioWriter } from './scenarios.ts';
 import { openTopicIndex } from './topics.ts';
 
@@ -42,11 +43,15 @@ export type WriteOperation =
   /** Notes what calls of a day (UTC, `2026-01-31`) have cost, in US dollars. */
   | { kind: 'spent'; day: string; usd: number }
   | ScenarioOperation
+  /** Brings the index of messages on. */
+  | { kind: 'index' }
+  /** Goes on with wiping out what removals left; `tidied` when nothing is left of it. */
+  | { kind: 'tidy' }
   /** Writes a page and changes nothing, to see that it can be done. */
   | { kind: 'check' };
 
 export interface WriteResult {
-  outcome: AppendOutcome | CreateOutcome['outcome'] | ScenarioOutcome | 'removed' | 'noted';
+  outcome: AppendOutcome | CreateOutcome['outcome'] | ScenarioOutcome | 'removed' | 'tidied' | 'noted';
   /** What readers are to be told. */
   entries: readonly LogEntry[];
   /** The id of the conversation that an idempotency key stands for. */
@@ -90,6 +95,7 @@ export function createWriter(
     'INSERT OR IGNORE INTO facets (tenant, name, value, conversation) VALUES (?, ?, ?, ?)',
   );
   const topics = openTopicIndex(database);
+  const words = messageWords(database);
   const writeScenario = scenarioWriter(database);
   const insertEvent = database.prepare(
     'INSERT INTO events (key, conversation, seq, type, json) VALUES (?, ?, ?, ?, ?)',
@@ -201,6 +207,7 @@ export function createWriter(
     if (row.status === 'terminated') return TERMINATED;
     if (row.lastSeq !== expectedSeq) return CONFLICT;
     insertEntries(row.key, entries);
+    words.retract(row.key, entries);
     updateRecord.run(record.lastSeq, ...columnsOf(record), row.key);
     if (record.status !== row.status) {
       const { status, endedAt, ending } = record;
@@ -231,6 +238,7 @@ export function createWriter(
         topics.remove(row.key);
         insertRemoval.run(++lastKey, row.key);
         forgetRemovals.run(REMOVALS_KEPT);
+        words.forget(row.key);
         for (const removal of removals) removal.run(row.key);
         rows.delete(operation.id);
         return { outcome: 'removed', entries: [] };
@@ -240,6 +248,11 @@ export function createWriter(
         return { outcome: 'noted', entries: [] };
       case 'scenario':
         return { outcome: writeScenario(operation), entries: [] };
+      case 'index':
+        words.advance();
+        return { outcome: 'noted', entries: [] };
+      case 'tidy':
+        return { outcome: words.tidy() ? 'noted' : 'tidied', entries: [] };
       case 'check':
         database.pragma(`user_version = ${Number(database.pragma('user_version', { simple: true }))}`);
         return { outcome: 'noted', entries: [] };
@@ -266,7 +279,7 @@ export function createWriter(
       rows.clear();
       throw error;
     }
-    if (results.some(({ outcome }) => outcome === 'removed')) emptyLog();
+    if (results.some(({ outcome }) => outcome === 'tidied')) emptyLog();
     return results;
   };
 }
