@@ -16,6 +16,7 @@ import type { BindModel } from './conversation/turn/model-binding.ts';
 import { runConversation } from './conversation/turn/orchestrator.ts';
 import type { Provider, ProviderError } from './conversation/turn/provider.ts';
 import { retryDelayMs } from './conversation/turn/retry.ts';
+import { registerMcpDoor } from './doors/mcp/door.ts';
 import { registerOpenAiDoor } from './doors/openai/door.ts';
 import { configuredGuards } from './guards/configured.ts';
 import { createJournal } from './observability/journal.ts';
@@ -226,7 +227,7 @@ export async function compose(
     createFastify: tracing?.traceFastify(fastify) ?? fastify,
     logger,
   };
-  const app = await buildApp(serverParts, [registerOpenAiDoor]);
+  const app = await buildApp(serverParts, [registerOpenAiDoor, registerMcpDoor]);
 
   try {
     await backend.assertUsable();

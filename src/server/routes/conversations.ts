@@ -20,16 +20,25 @@ import type { ServerParts } from '../parts.ts';
 
 const ID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/;
 
-/**
- * The record of the conversation that a request names.
- *
- * @throws AppError `not_found`, also where the id is no id, or it is another tenant's
- */
-export async function findConversation(
-  { catalog }: Pick<ServerParts, 'catalog'>,
+/** The record of the conversation that a request's path names. @throws AppError `not_found` */
+export function findConversation(
+  parts: Pick<ServerParts, 'catalog'>,
   request: FastifyRequest,
 ): Promise<ConversationRecord> {
   const { id } = request.params as { id: string };
+  return findById(parts, request, id);
+}
+
+/**
+ * The record of a conversation, for who asks.
+ *
+ * @throws AppError `not_found`, also where the id is no id, or it is another tenant's
+ */
+export async function findById(
+  { catalog }: Pick<ServerParts, 'catalog'>,
+  request: FastifyRequest,
+  id: string,
+): Promise<ConversationRecord> {
   const record = ID.test(id) ? await catalog.get(callerOf(request).reads, id) : undefined;
   if (!record) throw notFound('There is no conversation with this id');
   return record;

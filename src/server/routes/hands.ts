@@ -15,7 +15,8 @@ import { pause, resume } from '../../conversation/hands/pause.ts';
 import { assertRetractable, retract } from '../../conversation/hands/retract.ts';
 import { say } from '../../conversation/hands/say.ts';
 import { happeningsIn } from '../../conversation/happenings.ts';
-import type { Message } from '../../conversation/log/events.ts';
+import type { ConversationEvent, Message } from '../../conversation/log/events.ts';
+import type { ConversationRecord } from '../../conversation/log/log.ts';
 import { raised } from '../../conversation/stages/guard.ts';
 import { type Conversation, conversation } from '../../protocol/conversation.ts';
 import {
@@ -42,24 +43,32 @@ import { findConversation } from './conversations.ts';
 const FAILURES = { 400: problem, 404: problem, 409: problem, 503: problem };
 const idempotencyHeader = z.object({ 'idempotency-key': z.string().optional() });
 
+/** Does something to a conversation, and has it go on where it is to. @throws AppError as takeHand */
+export async function takeHandOn(
+  parts: ServerParts,
+  request: FastifyRequest,
+  { id }: Pick<ConversationRecord, 'id'>,
+  hand: Hand,
+  asked?: Doing['request'],
+): Promise<{ events: readonly ConversationEvent[]; isReplay: boolean }> {
+  const { key } = callerOf(request);
+  const { before, state, events, isReplay } = await takeHand(parts, id, hand, { key, request: asked });
+  if (isReplay) return { events, isReplay };
+  for (const { type } of events) {
+    request.log.info({ conversation_id: id, kind: type }, 'conversation.changed');
+  }
+  for (const happening of happeningsIn(id, events, before, state)) parts.observe(happening);
+  if (events.length > 0 && state.status === 'running') parts.runner.wake(id);
+  return { events, isReplay };
+}
+
 /** What people do while a conversation runs; docs/protocol.md, section 10. */
 export function registerHands(server: FastifyInstance, parts: ServerParts): void {
   const app = server.withTypeProvider<ZodTypeProvider>();
   const answering = { tags: ['hands'], params: idParameter, response: { 200: conversation, ...FAILURES } };
 
-  /** Does it, and has the conversation go on where it is to. */
-  async function take(request: FastifyRequest, hand: Hand, asked?: Doing['request']) {
-    const { id } = await findConversation(parts, request);
-    const { key } = callerOf(request);
-    const { before, state, events, isReplay } = await takeHand(parts, id, hand, { key, request: asked });
-    if (isReplay) return { events, isReplay };
-    for (const { type } of events) {
-      request.log.info({ conversation_id: id, kind: type }, 'conversation.changed');
-    }
-    for (const happening of happeningsIn(id, events, before, state)) parts.observe(happening);
-    if (events.length > 0 && state.status === 'running') parts.runner.wake(id);
-    return { events, isReplay };
-  }
+  const take = async (request: FastifyRequest, hand: Hand, asked?: Doing['request']) =>
+    takeHandOn(parts, request, await findConversation(parts, request), hand, asked);
 
   /** What somebody says, as the conversation's guards let it pass. */
   async function guarded<Body extends object>(

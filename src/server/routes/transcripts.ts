@@ -1,5 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { z } from 'zod';
+import type { Message } from '../../conversation/log/events.ts';
+import type { ConversationRecord, Page } from '../../conversation/log/log.ts';
 import { timelineOf } from '../../conversation/log/timeline.ts';
 import { eventList, messageList, timeline } from '../../protocol/lists.ts';
 import { problem } from '../../protocol/problem.ts';
@@ -10,6 +13,21 @@ import { findConversation } from './conversations.ts';
 
 /** The opening message: what is before the first entry of a timeline. */
 const OPENING_SEQ = 2;
+
+/** A page of what was said in a conversation; what is retracted says so. */
+export async function messagesOf(
+  { catalog }: Pick<ServerParts, 'catalog'>,
+  { id, retracted }: Pick<ConversationRecord, 'id' | 'retracted'>,
+  { sender, q, limit, cursor }: z.output<typeof messagesQuery>,
+): Promise<Page<Message>> {
+  const { items, nextCursor } = await catalog.messages(id, { sender, q }, { limit, afterSeq: cursor });
+  if (retracted.length === 0) return { items, nextCursor };
+  const isRetracted = new Set(retracted);
+  return {
+    items: items.map((message) => (isRetracted.has(message.seq) ? { ...message, retracted: true } : message)),
+    nextCursor,
+  };
+}
 
 /** What was said, the log as it is, and how the turns went. */
 export function registerTranscripts(server: FastifyInstance, parts: ServerParts): void {
@@ -33,21 +51,7 @@ export function registerTranscripts(server: FastifyInstance, parts: ServerParts)
       },
     },
     async (request) => {
-      const { sender, q, limit, cursor } = request.query;
-      const { id, retracted } = await findConversation(parts, request);
-      const { items, nextCursor } = await parts.catalog.messages(
-        id,
-        { sender, q },
-        { limit, afterSeq: cursor },
-      );
-      if (retracted.length === 0) return { items, nextCursor };
-      const isRetracted = new Set(retracted);
-      return {
-        items: items.map((message) =>
-          isRetracted.has(message.seq) ? { ...message, retracted: true } : message,
-        ),
-        nextCursor,
-      };
+      return messagesOf(parts, await findConversation(parts, request), request.query);
     },
   );
 
