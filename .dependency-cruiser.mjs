@@ -46,6 +46,7 @@ export default {
     only('storage', 'conversation', 'errors', 'protocol', 'live/messages'),
     only('live', 'conversation', 'errors', 'protocol'),
     only('guards', 'config', 'conversation', 'security'),
+    only('knowledge', 'conversation', 'errors', 'protocol', 'storage/redis'),
     only('runner', 'conversation', 'errors'),
     only('security', 'conversation', 'errors', 'protocol'),
     only('observability', 'conversation', 'errors', 'protocol'),

@@ -19,6 +19,7 @@ import { retryDelayMs } from './conversation/turn/retry.ts';
 import { registerMcpDoor } from './doors/mcp/door.ts';
 import { registerOpenAiDoor } from './doors/openai/door.ts';
 import { configuredGuards } from './guards/configured.ts';
+import { Reader } from './knowledge/reading/reader.ts';
 import { createJournal } from './observability/journal.ts';
 import { createLogger, type LineSink, type Logger } from './observability/logger.ts';
 import { createMetrics } from './observability/metrics.ts';
@@ -166,6 +167,7 @@ export async function compose(
     nameAttempt: attemptNames(),
     observe,
     tracer,
+    knowledge: backend.knowledge,
   };
   const runnerLog = logger.child({ logger: 'runner' });
   const reportError = (conversation_id: string, error: unknown, retryInMs: number): void => {
@@ -191,11 +193,14 @@ export async function compose(
   });
 
   const keys = openKeys(config, logger);
+  const reader = new Reader();
   const serverParts: ServerParts = {
     log: storage,
     catalog: storage,
     scenarios: backend.scenarios,
     search: backend.search,
+    knowledge: backend.knowledge,
+    readDocument: (unread) => reader.read(unread),
     live,
     logIsLossy: backend.name === 'redis',
     runner,
@@ -255,6 +260,7 @@ export async function compose(
       await app.close();
       // Only now nothing is started any more, and those who came back elsewhere have heard what was still said here.
       await runner.drain();
+      await reader.close();
       await backend.close();
     },
   };

@@ -160,6 +160,35 @@ export const conversations: Board = {
         queries: { '{{decision}}': perSecond('ai_approvals_total', 'decision') },
       },
     ],
+    Knowledge: [
+      {
+        title: 'Lookups, by outcome',
+        description:
+          'Of passages for turns. empty: nothing fitted. failed: a collection could not be searched; the log line knowledge.not_searched. degraded: words alone were compared, since the vendor of embeddings was away.',
+        unit: 'ops',
+        queries: {
+          '{{outcome}}': perSecond('ai_retrievals_total', 'outcome'),
+          degraded: perSecond('ai_retrievals_degraded_total'),
+        },
+      },
+      {
+        title: 'Time of a lookup',
+        description: 'A turn waits for it before its call, for 10 s at most.',
+        unit: 's',
+        queries: {
+          p50: quantile(0.5, 'ai_retrieval_seconds'),
+          p95: quantile(0.95, 'ai_retrieval_seconds'),
+        },
+      },
+      {
+        title: 'Passages shown a lookup',
+        description: 'Each is prompt that is paid for; `passages` and `minScore` bound them.',
+        unit: 'short',
+        queries: {
+          passages: share(perSecond('ai_retrieved_passages_total'), perSecond('ai_retrievals_total')),
+        },
+      },
+    ],
     Cost: [
       {
         title: 'US dollars an hour',

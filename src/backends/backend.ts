@@ -1,3 +1,4 @@
+import type { Knowledge } from '../conversation/knowledge/knowledge.ts';
 import type { ConversationFeed } from '../conversation/log/feed.ts';
 import type { ConversationCatalog, ConversationLog } from '../conversation/log/log.ts';
 import type { DailyBudget } from '../conversation/policies/budget.ts';
@@ -23,6 +24,7 @@ export interface Backend {
   feed: ConversationFeed;
   scenarios: ScenarioStore;
   search: MessageSearch | undefined;
+  knowledge: Knowledge;
   live: LiveFeed & LiveStage;
   /** Undefined where there is no limit. */
   dailyBudget: DailyBudget | undefined;

@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { LocalKnowledge } from '../knowledge/local.ts';
+import { RedisDocuments } from '../knowledge/redis/documents.ts';
+import { RedisKnowledge } from '../knowledge/redis/knowledge.ts';
 import { RedisLive } from '../live/redis.ts';
 import { RedisDailyBudget } from '../protection/redis/daily-budget.ts';
 import { type ProtectionHooks, RedisProtection } from '../protection/redis/protection.ts';
@@ -47,12 +50,17 @@ export function openDistributed(
   });
   const protection = new RedisProtection({ client, subscriber, prefix: PREFIX, origin, hooks });
   const storage = openRedisStorage({ client, prefix: PREFIX, origin, live, onAppend: hooks.onAppend });
+  const knowledge = new RedisKnowledge(
+    new RedisDocuments(client, PREFIX),
+    (path) => new LocalKnowledge(path, false),
+  );
   return {
     name: 'redis',
     storage,
     feed: storage.feed,
     search: undefined,
     scenarios: new RedisScenarios(client, PREFIX),
+    knowledge,
     live,
     dailyBudget:
       dailyLimitUsd === Infinity
@@ -80,6 +88,7 @@ export function openDistributed(
     },
     durabilityWarning: () => storage.durabilityWarning(),
     async close() {
+      await knowledge.close();
       protection.close();
       await storage.close();
       subscriber.disconnect();

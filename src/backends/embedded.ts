@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { KNOWLEDGE_FILE, LocalKnowledge } from '../knowledge/local.ts';
 import { LocalLive } from '../live/local.ts';
 import { LocalDailyBudget } from '../protection/daily-budget.ts';
 import { UNSHARED } from '../protection/shared-protection.ts';
@@ -23,6 +25,7 @@ export function openEmbedded(
   const live = new LocalLive();
   const storage =
     holder === null ? readSqliteStorage(folder, live) : openSqliteStorage(folder, holder, live, onAppend);
+  const knowledge = new LocalKnowledge(join(folder, KNOWLEDGE_FILE));
   const now = (): Date => new Date();
   return {
     name: 'sqlite',
@@ -30,6 +33,7 @@ export function openEmbedded(
     feed: storage.feed,
     scenarios: storage.scenarios,
     search: storage.search,
+    knowledge,
     live,
     dailyBudget: dailyLimitUsd === Infinity ? undefined : new LocalDailyBudget(dailyLimitUsd, storage, now),
     fileBytes: () => storage.fileBytes(),
@@ -38,6 +42,9 @@ export function openEmbedded(
     createRunner: (hooks) => new LocalRunner({ ...hooks, unfinished: () => storage.unfinished() }),
     // It was opened above.
     assertUsable: async () => {},
-    close: async () => storage.close(),
+    async close() {
+      await knowledge.close();
+      storage.close();
+    },
   };
 }

@@ -1,5 +1,6 @@
 import type { GuardFinding } from '../protocol/guard.ts';
 import type { CallMetadata } from '../protocol/message.ts';
+import type { LookedUp } from './knowledge/look-up.ts';
 import {
   type BallotEvent,
   type ConversationEvent,
@@ -55,6 +56,8 @@ export type Happening =
       to: ModelChoice;
       why: string;
     }
+  /** Passages were looked up for a turn. */
+  | ({ type: 'knowledge.looked_up'; conversationId: string; turn: number } & LookedUp)
   /** What a call took is in the log. */
   | { type: 'call.charged'; conversationId: string; call: CallMetadata }
   /** A model's turn is in the log. */

@@ -1,3 +1,4 @@
+import type { Shown } from './knowledge/knowledge.ts';
 import type { Ending } from './log/events.ts';
 import type { AgentSettings, ConversationSettings, ModelChoice } from './log/settings.ts';
 import type { AttemptUnderWay } from './stream/frames.ts';
@@ -47,6 +48,12 @@ export interface Tracer {
 
   response(response: TracedTry, work: () => Promise<Outcome>): Promise<Outcome>;
 
+  /** Looks passages up for a turn. */
+  retrieval(
+    retrieval: { conversationId: string; turn: number; collections: readonly string[] },
+    work: () => Promise<Shown>,
+  ): Promise<Shown>;
+
   call(call: TracedCall, work: () => Promise<Answer>): Promise<Answer>;
 }
 
@@ -56,5 +63,6 @@ export const UNTRACED: Tracer = {
   run: (_conversation, work) => work(),
   turn: (_turn, work) => work(),
   response: (_response, work) => work(),
+  retrieval: (_retrieval, work) => work(),
   call: (_call, work) => work(),
 };

@@ -3,6 +3,7 @@ import type { GenerateRequest } from '../conversation/turn/provider.ts';
 import { answerTo } from './answering.ts';
 import { hearing } from './hearing.ts';
 import { type Affects, type Mood, moodOf, sway } from './mood.ts';
+import { quotation } from './quoting.ts';
 import { hashOf, type Random, randomFrom } from './random.ts';
 import { choice, nextFrom, type Said, type Scene } from './scene.ts';
 import {
@@ -52,6 +53,8 @@ export function reply(script: Script, request: GenerateRequest): string {
   let text = joined(parts);
   if (text.length < SHORT_CHARS) text = joined([{ text }, choice(scene, script.topic)]);
   if (text === '') text = lastResort(scene);
+  const quoted = quotation(request, heard);
+  if (quoted !== undefined) text = `${text} ${quoted}`;
   const called = heard.group && !heard.opening && heard.last.speaker !== MODERATOR;
   return called && scene.random() < CALLING_CHANCE ? calling(heard.last.speaker, text) : text;
 }

@@ -1,3 +1,4 @@
+import { withoutPassages } from '../conversation/knowledge/shown.ts';
 import { MODERATOR } from '../conversation/log/settings.ts';
 import type { GenerateRequest } from '../conversation/turn/provider.ts';
 
@@ -29,7 +30,8 @@ export interface Hearing {
 }
 
 /** Reads `messages` as promptFor (context.ts) writes them: the others' begin with "Name: ". */
-export function hearing({ messages, system, topic }: GenerateRequest): Hearing {
+export function hearing({ messages: all, system, topic, shown }: GenerateRequest): Hearing {
+  const messages = shown ? withoutPassages(all, shown) : all;
   const lastContent = (messages.at(-1)?.content ?? topic).toWellFormed();
   const start = startOfLast(lastContent, system);
   const last = named(lastContent.slice(start), system);

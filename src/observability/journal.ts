@@ -59,6 +59,12 @@ export function createJournal(logger: Logger): (happening: Happening) => void {
       }
       case 'guard.found':
         return log.info({ conversation_id, found: happening.found }, 'guard.found');
+      case 'knowledge.looked_up': {
+        const { turn, passages, degraded, failed, milliseconds } = happening;
+        const fields = { conversation_id, turn, passages, degraded, latency: milliseconds / 1000 };
+        if (failed) return log.warn(fields, 'knowledge.not_searched');
+        return log.debug(fields, 'knowledge.looked_up');
+      }
       case 'conversation.paused': {
         const { for: reason, agent } = happening.event;
         return log.info({ conversation_id, for: reason, agent }, 'conversation.paused');

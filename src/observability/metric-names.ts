@@ -105,6 +105,31 @@ export const METRICS = {
     labels: ['status'],
     help: 'Conversations of this process that have not ended: running, or queued for a place.',
   },
+  retrievals: {
+    name: 'ai_retrievals_total',
+    type: 'counter',
+    labels: ['outcome'],
+    help: 'Lookups of passages for a turn: found, empty where nothing was, failed where a collection could not be searched.',
+  },
+  retrievalsDegraded: {
+    name: 'ai_retrievals_degraded_total',
+    type: 'counter',
+    labels: [],
+    help: 'Lookups that compared words alone, since the vendor of embeddings was away, or that failed.',
+  },
+  retrievedPassages: {
+    name: 'ai_retrieved_passages_total',
+    type: 'counter',
+    labels: [],
+    help: 'Passages that agents were shown.',
+  },
+  retrievalSeconds: {
+    name: 'ai_retrieval_seconds',
+    type: 'histogram',
+    labels: [],
+    help: 'Time that a lookup of passages for a turn took, in seconds.',
+    buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
+  },
   conversationsResumed: {
     name: 'ai_conversations_resumed_total',
     type: 'counter',

@@ -7,6 +7,7 @@ import { loopKind } from '../protocol/events.ts';
 import type { GuardFinding } from '../protocol/guard.ts';
 import { NO_ROUTE } from './metric-names.ts';
 import { callMeters, type TraceIdOf } from './metrics-calls.ts';
+import { lookUpMeters } from './metrics-knowledge.ts';
 import { modelLabels } from './metrics-models.ts';
 import { MetricRegistry, OPENMETRICS_TEXT, PROMETHEUS_TEXT } from './metrics-registry.ts';
 import { type StreamTallies, streamTallies } from './metrics-streams.ts';
@@ -101,6 +102,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   const resumed = registry.counter('conversationsResumed');
   const queueWait = registry.histogram('queueWaitSeconds');
   const fallbacks = registry.counter('fallbacks');
+  const lookUps = lookUpMeters(registry);
   const circuitChanges = registry.counter('circuitChanges');
   const appendSeconds = registry.histogram('appendSeconds');
   const appends = {
@@ -158,6 +160,8 @@ export function createMetrics(sources: MetricSources): Metrics {
           const to_provider = labelsOf(to.provider, to.model).provider;
           return fallbacks.inc({ from_provider, to_provider, reason });
         }
+        case 'knowledge.looked_up':
+          return lookUps(happening);
         default:
           return undefined;
       }

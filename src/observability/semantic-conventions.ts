@@ -21,8 +21,13 @@ export const ATTRIBUTE = {
   outputTokens: 'gen_ai.usage.output_tokens',
   tokenType: 'gen_ai.token.type',
   errorType: 'error.type',
+  /** The collections that were searched, with commas between them. */
+  dataSource: 'gen_ai.data_source.id',
   turn: 'ai_conversation.turn',
   turns: 'ai_conversation.turns',
+  /** Passages that the agent was shown. */
+  passages: 'ai_conversation.retrieval.passages',
+  degraded: 'ai_conversation.retrieval.degraded',
   attempt: 'ai_conversation.attempt',
   /** True where the vendor counted no tokens and they are estimated from the texts' length. */
   usageEstimated: 'ai_conversation.usage.estimated',
@@ -48,6 +53,7 @@ export const SPAN = {
   ending: 'conversation.end',
   turn: 'invoke_agent',
   response: 'generate response',
+  retrieval: 'retrieval',
   call: 'chat',
 } as const;
 

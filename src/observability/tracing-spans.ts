@@ -136,6 +136,20 @@ export function createTracer({ spans, meter, conventions, content }: SpanParts):
       });
     },
 
+    retrieval({ conversationId, turn, collections }, work) {
+      const span = spans.startSpan(SPAN.retrieval, {
+        attributes: {
+          [ATTRIBUTE.operation]: SPAN.retrieval,
+          [ATTRIBUTE.dataSource]: collections.join(','),
+          [ATTRIBUTE.conversation]: conversationId,
+          [ATTRIBUTE.turn]: turn,
+        },
+      });
+      return within(span, work, ({ passages, degraded }) =>
+        span.setAttributes({ [ATTRIBUTE.passages]: passages.length, [ATTRIBUTE.degraded]: degraded }),
+      );
+    },
+
     async call({ conversationId, attempt, request }: TracedCall, work) {
       const { provider, model } = attempt;
       const attributes = { [ATTRIBUTE.operation]: SPAN.call, ...of(provider, model) };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { guardSettings } from './guard.ts';
+import { knowledgeUses } from './knowledge.ts';
 import { approval, onCircuitOpen } from './settings.ts';
 import { line, text } from './text.ts';
 import { decisionOf, speaks, turnPolicyOf, when } from './voices.ts';
@@ -33,10 +34,11 @@ const agent = z.strictObject({
   temperature: decimal(0, 2).optional(),
   maxOutputTokens: wholeNumber(1, 32_000).optional(),
   speaks: speaks.nullish(),
+  knowledge: knowledgeUses.nullish(),
 });
 
 /** Who moderates or judges, and is no participant. */
-const outsider = agent.omit({ speaks: true });
+const outsider = agent.omit({ speaks: true, knowledge: true });
 
 const share = { error: 'takes a number above 0 up to 1' };
 const aboveZero = { error: 'takes a number above 0' };
@@ -99,6 +101,7 @@ export function creationRequest(maxMessageLength: number) {
       turnPolicy: turnPolicyOf(outsider).nullish(),
       decision: decisionOf(outsider).nullish(),
       termination: termination.nullish(),
+      knowledge: knowledgeUses.nullish(),
       metadata: metadata.nullish(),
     })
     .meta({

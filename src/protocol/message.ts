@@ -22,10 +22,28 @@ export const callMetadata = z.object({
   guard: z.array(guardFinding).optional(),
 });
 
+/** A passage that the speaker was shown; section 11.3. */
+const source = z.object({
+  /** The number under which it was shown, and by which a reply cites it: `[n]`. */
+  n: count,
+  collection: z.string(),
+  documentId: z.string(),
+  title: z.string(),
+  passage: count,
+  from: count,
+  to: count,
+  score: z.number(),
+  cited: z.literal(true).optional(),
+});
+
 /** Of the opening message there is nothing but what guards found. */
 const messageMetadata = callMetadata.extend({
   /** True where somebody changed the reply before it was let through; section 10.4. */
   edited: z.boolean().optional(),
+  /** What was looked up for this turn; empty where nothing was found. */
+  sources: z.array(source).optional(),
+  /** True where the vendor of embeddings was away, so that words alone were compared, or nothing could be looked up. */
+  degraded: z.boolean().optional(),
   /** In a debate: which side spoke, from 1, and in which phase. */
   side: count.optional(),
   phase: z.enum(['opening', 'rebuttal', 'closing']).optional(),
@@ -47,5 +65,6 @@ export const message = z
   .meta({ id: 'Message' });
 
 export type CallMetadata = z.infer<typeof callMetadata>;
+export type Source = z.infer<typeof source>;
 export type MessageMetadata = z.infer<typeof messageMetadata>;
 export type Message = z.infer<typeof message>;

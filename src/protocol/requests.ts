@@ -99,6 +99,12 @@ export const messagesQuery = z.object({
 /** Of what is read in the order of the log. */
 export const logQuery = z.object({ limit, cursor: seqCursor });
 
+/** Of GET /knowledge, and of a collection's documents. */
+export const knowledgeQuery = z.object({ limit, cursor: z.string().optional() });
+
+/** Of GET /knowledge/{collection}/search. */
+export const passagesQuery = z.object({ q: text(2000), limit });
+
 /** Of both streams. */
 export const streamQuery = z.object({
   after: z.string({ error: 'takes one cursor' }).optional(),

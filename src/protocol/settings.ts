@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { guardSettings } from './guard.ts';
+import { knowledgeUse } from './knowledge.ts';
 import { decisionOf, speaks, turnPolicyOf, when } from './voices.ts';
 
 /** A model of a provider. */
@@ -14,6 +15,8 @@ const agentSettings = z.object({
   temperature: z.number(),
   maxOutputTokens: z.number().int(),
   speaks: speaks.optional(),
+  /** What it looks up besides what everybody does. */
+  knowledge: z.array(knowledgeUse).optional(),
 });
 
 const turnPolicy = turnPolicyOf(agentSettings);
@@ -60,6 +63,8 @@ export const conversationSettings = z
       /** What else ends it. */
       when: when.optional(),
     }),
+    /** What all agents look up before each turn. */
+    knowledge: z.array(knowledgeUse).optional(),
     metadata: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   })
   .meta({ id: 'ConversationSettings' });

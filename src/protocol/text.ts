@@ -22,6 +22,13 @@ export function line(maximum: number) {
   return text(maximum).check(first(faultOfLine));
 }
 
+/** The text of a document: as `text`, but what can't be shown in it is no fault of its sender's. */
+export const document = z
+  .string()
+  .refine((value) => value.isWellFormed(), { error: 'holds half a surrogate pair' })
+  .refine((value) => value.trim() !== '', { error: 'is empty' })
+  .meta({ minLength: 1 });
+
 /** One check for all that may be wrong with a text, of which the first is told: a chain of them costs each text more. */
 function first(faultOf: (value: string) => string | undefined): z.core.CheckFn<string> {
   return ({ value, issues }) => {

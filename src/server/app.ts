@@ -11,6 +11,7 @@ import type { ServerParts } from './parts.ts';
 import { registerProblems, sendProblem } from './problem.ts';
 import { registerConversations } from './routes/conversations.ts';
 import { registerHands } from './routes/hands.ts';
+import { registerKnowledge } from './routes/knowledge.ts';
 import { registerHealth, registerOperations } from './routes/operations.ts';
 import { registerScenarios } from './routes/scenarios.ts';
 import { registerSearch } from './routes/search.ts';
@@ -107,6 +108,7 @@ export async function buildApp(parts: ServerParts, doors: readonly Door[]): Prom
     registerTranscripts(scope, parts);
     registerScenarios(scope, parts);
     if (parts.search) registerSearch(scope, parts.search);
+    await registerKnowledge(scope, parts);
     await registerStreams(scope, parts, connections, () => draining);
     registerTickets(scope, parts);
     registerOperations(scope, parts);

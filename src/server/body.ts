@@ -18,32 +18,39 @@ const UTF_8 = new TextDecoder('utf-8', { fatal: true });
  */
 export function registerBodyParser(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
+  registerJsonParser(app, MAX_BODY_BYTES, 'application/json');
+}
+
+/**
+ * The same with another bound, for a scope of its own.
+ *
+ * @param takes what bodies there may be, as those who send another kind are told
+ */
+export function registerJsonParser(app: FastifyInstance, mostBytes: number, takes: string): void {
   app.addContentTypeParser('application/json', async (_request: unknown, payload: IncomingMessage) =>
-    parseJson(await read(payload)),
+    parseJson(await read(payload, mostBytes)),
   );
   app.addContentTypeParser('*', async (request: FastifyRequest, payload: IncomingMessage) => {
-    if ((await read(payload)).length === 0) return undefined;
+    if ((await read(payload, mostBytes)).length === 0) return undefined;
     const type = request.headers['content-type'];
-    throw new AppError(
-      'unsupported_media_type',
-      `takes application/json, not ${type ?? 'a body of no type'}`,
-    );
+    throw new AppError('unsupported_media_type', `takes ${takes}, not ${type ?? 'a body of no type'}`);
   });
 }
 
 /** By plain listeners: an iterator over the stream costs more than all that is done with a body. */
-function read(payload: IncomingMessage): Promise<Buffer> {
+function read(payload: IncomingMessage, mostBytes: number): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const kept: Buffer[] = [];
   let size = 0;
   const end = (): void => {
-    if (size <= MAX_BODY_BYTES) return resolve(kept.length === 1 ? (kept[0] as Buffer) : Buffer.concat(kept));
+    if (size <= mostBytes) return resolve(kept.length === 1 ? (kept[0] as Buffer) : Buffer.concat(kept));
     payload.pause();
-    reject(new AppError('payload_too_large', 'The body is larger than 1 MiB'));
+    const most = `${mostBytes / MAX_BODY_BYTES} MiB`;
+    reject(new AppError('payload_too_large', `The body is larger than ${most}`));
   };
   payload.on('data', (chunk: Buffer) => {
     size += chunk.length;
-    if (size <= MAX_BODY_BYTES) kept.push(chunk);
+    if (size <= mostBytes) kept.push(chunk);
     if (size > MAX_DRAINED_BYTES) end();
   });
   payload.on('end', end);

@@ -32,7 +32,7 @@ export interface Wanted {
 export async function settingsFor(
   request: ConversationRequest,
   tenant: string,
-  parts: Pick<ServerParts, 'roster' | 'defaults' | 'scenarios' | 'guards'>,
+  parts: Pick<ServerParts, 'roster' | 'defaults' | 'scenarios' | 'guards' | 'knowledge'>,
   tell: Tell,
 ): Promise<Wanted> {
   const { scenario: name } = request;
@@ -41,7 +41,33 @@ export async function settingsFor(
   if (name && !scenario) {
     throw invalid([{ path: 'scenario', message: 'is no scenario; GET /scenarios lists them' }]);
   }
-  return await resolvedSettings(filledIn(request, scenario?.settings, parts.roster), parts, tell);
+  const wanted = await resolvedSettings(filledIn(request, scenario?.settings, parts.roster), parts, tell);
+  await assertCollections(wanted.settings, tenant, parts);
+  return wanted;
+}
+
+/** @throws AppError `validation_failed` where a collection is named that the tenant doesn't have */
+async function assertCollections(
+  { knowledge = [], agents }: ConversationSettings,
+  tenant: string,
+  parts: Pick<ServerParts, 'knowledge'>,
+): Promise<void> {
+  const uses = [
+    ...knowledge.map(({ collection }, index) => ({ collection, path: `knowledge.${index}` })),
+    ...agents.flatMap(({ knowledge: own = [] }, agent) =>
+      own.map(({ collection }, index) => ({ collection, path: `agents.${agent}.knowledge.${index}` })),
+    ),
+  ];
+  const names = [...new Set(uses.map(({ collection }) => collection))];
+  const known = await Promise.all(names.map((name) => parts.knowledge.has(tenant, name)));
+  const unknown = new Set(names.filter((_, index) => !known[index]));
+  const faults = uses
+    .filter(({ collection }) => unknown.has(collection))
+    .map(({ path }) => ({
+      path: `${path}.collection`,
+      message: 'is no collection; GET /knowledge lists them',
+    }));
+  if (faults.length > 0) throw invalid(faults);
 }
 
 /** The settings of a request that is filled in. @throws AppError as settingsFor */

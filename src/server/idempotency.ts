@@ -14,10 +14,15 @@ export interface Idempotency {
  * Reads the header; null where there is none.
  *
  * @param path of what is asked for, where the same body would mean something else elsewhere
+ * @param body what came, where that isn't the request's body
  * @throws AppError `validation_failed` where it isn't 1 to 255 printable characters
  */
-export function idempotencyOf(request: FastifyRequest, path?: string): Idempotency | null {
-  const { headers, body } = request;
+export function idempotencyOf(
+  request: FastifyRequest,
+  path?: string,
+  body: unknown = request.body,
+): Idempotency | null {
+  const { headers } = request;
   const key = headers['idempotency-key'];
   if (key === undefined) return null;
   if (typeof key !== 'string' || !/^[\x20-\x7e]{1,255}$/.test(key)) {
@@ -45,6 +50,6 @@ function hashOf(body: unknown): string {
 }
 
 /** In hex. */
-export function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+export function sha256(content: string | Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex');
 }

@@ -1,5 +1,6 @@
 import type { fastify } from 'fastify';
 import type { Happening } from '../conversation/happenings.ts';
+import type { Knowledge, ReadDocument } from '../conversation/knowledge/knowledge.ts';
 import type { ConversationCatalog, ConversationLog } from '../conversation/log/log.ts';
 import type { RosterEntry, SettingsDefaults } from '../conversation/log/settings.ts';
 import type { Price } from '../conversation/policies/budget.ts';
@@ -12,6 +13,7 @@ import type { CircuitState } from '../conversation/turn/lane.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import type { TicketStore } from '../protection/tickets.ts';
+import type { DocumentFormat } from '../protocol/knowledge.ts';
 import type { Runner } from '../runner/runner.ts';
 import type { AddressPolicy } from '../security/addresses.ts';
 import type { Keyring } from '../security/keyring.ts';
@@ -22,6 +24,16 @@ export interface ServerParts {
   catalog: ConversationCatalog;
   scenarios: ScenarioStore;
   search: MessageSearch | undefined;
+  knowledge: Knowledge;
+  /**
+   * Takes the text out of what came, within bounds; `unreadable` says why it can't.
+   *
+   * @throws AppError `overloaded`
+   */
+  readDocument: (unread: {
+    format: DocumentFormat;
+    content: string | Uint8Array;
+  }) => Promise<Pick<ReadDocument, 'text' | 'passages'> | { unreadable: string }>;
   live: LiveFeed;
   /** Whether the log may lose what it acknowledged last, as a Redis may that syncs less than always. */
   logIsLossy: boolean;

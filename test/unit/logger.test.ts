@@ -88,6 +88,8 @@ describe('7: the journal', () => {
       { ...call, level: 'debug', event: 'attempt.succeeded', tokens: 120, latency: 0.25 },
       { ...common, level: 'warn', event: 'turn.fell_back', turn: 3, why: 'rate_limited' },
       { ...common, level: 'info', event: 'guard.found', found: [{ scanner: 'secrets', count: 2 }] },
+      { ...common, level: 'debug', event: 'knowledge.looked_up', turn: 3, passages: 2, latency: 0.012 },
+      { ...common, level: 'warn', event: 'knowledge.not_searched', turn: 3, degraded: true, latency: 10 },
       { ...common, level: 'debug', event: 'call.charged', provider: 'claude', model: 'm', tokens: 120 },
       { ...call, level: 'info', event: 'turn.taken', tokens: 120, latency: 0.25 },
       { ...common, level: 'info', event: 'conversation.nudged', kind: 'gratitude' },

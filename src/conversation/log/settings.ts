@@ -112,6 +112,7 @@ export function resolveSettings(
       maxCostUsd,
       when: when ?? undefined,
     },
+    knowledge: request.knowledge ?? undefined,
     metadata: request.metadata ?? {},
   };
   return { settings };
@@ -143,6 +144,7 @@ function agentSettings(
     temperature: agent.temperature ?? defaults.temperature,
     maxOutputTokens: agent.maxOutputTokens ?? defaults.maxOutputTokens,
     speaks: agent.speaks ?? undefined,
+    knowledge: agent.knowledge ?? undefined,
   };
 }
 

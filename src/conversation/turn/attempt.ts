@@ -1,6 +1,7 @@
+import { sourcesOf } from '../knowledge/shown.ts';
 import type { Ending, MessageMetadata, SpentEvent } from '../log/events.ts';
 import { costOf, estimateInput, estimateTokens, type Price } from '../policies/budget.ts';
-import { blockedBy, type Guard } from '../stages/guard.ts';
+import { blockedBy, type Guard, together } from '../stages/guard.ts';
 import type { AttemptUnderWay } from '../stream/frames.ts';
 import type { LiveStage } from '../stream/live.ts';
 import type { AttemptCall, CircuitOpenError } from './lane.ts';
@@ -148,7 +149,7 @@ export async function makeAttempt(
 
   if (progress.text.trim() === '') throw new ProviderError('empty', 'the answer was empty');
   const looked = await reply?.end(signal, request.messages.at(-1)?.content ?? '');
-  const found = looked?.found ?? [];
+  const found = together(looked?.found ?? [], request.shown?.found ?? []);
   if (looked) show(looked.text);
   const isBlocked = looked?.isBlocked ?? false;
   if (!isBlocked && content.trim() === '') throw new ProviderError('empty', 'the answer was empty');
@@ -171,9 +172,10 @@ export async function makeAttempt(
       attempt: attempt.id,
       finishReason: finish.finishReason,
       ...(found.length > 0 ? { guard: [...found] } : {}),
+      ...(request.shown ? sourcesOf(request.shown, content) : {}),
     },
     ...(progress.text === content ? {} : { heard: progress.text }),
-    ...(isBlocked ? { blockedBy: blockedBy(found) } : {}),
+    ...(isBlocked ? { blockedBy: blockedBy(looked?.found ?? []) } : {}),
   };
 }
 

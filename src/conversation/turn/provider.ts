@@ -1,4 +1,5 @@
 import type { AnswerForm } from '../asking/question.ts';
+import type { Shown } from '../knowledge/knowledge.ts';
 import type { TerminationReason } from '../log/events.ts';
 
 /** One message of the prompt; roles alternate and the first is `user`. */
@@ -23,6 +24,8 @@ export interface GenerateRequest {
   seed: string;
   /** Where the answer is no turn: what it is to be like. */
   form?: AnswerForm | undefined;
+  /** What was looked up for this turn; it stands in the messages, too. */
+  shown?: Shown | undefined;
 }
 
 /** Why the model stopped by itself; a refusal, or a stop for safety, is a failure instead. */

@@ -1,16 +1,23 @@
 import { aliasesFor } from '../asking/anonymous.ts';
+import type { Shown } from '../knowledge/knowledge.ts';
+import { withPassages } from '../knowledge/shown.ts';
 import type { ContextMessage, ConversationLog } from '../log/log.ts';
 import type { ConversationState } from '../log/state.ts';
 import { withNudge } from '../policies/nudge.ts';
 import { promptFor, withRejections } from './prompt.ts';
 import type { GenerateRequest } from './provider.ts';
 
-/** What an agent's model is asked for a turn. */
+/**
+ * What an agent's model is asked for a turn.
+ *
+ * @param lookUp finds passages for what the agent may see; undefined where it looks nothing up
+ */
 export async function turnRequest(
   log: Pick<ConversationLog, 'getContext'>,
   conversationId: string,
   state: ConversationState,
   turn: { number: number; speaker: number; model: string; contextMessages: number },
+  lookUp?: (recent: readonly ContextMessage[]) => Promise<Shown>,
 ): Promise<GenerateRequest> {
   const { settings } = state;
   const { number, speaker, model, contextMessages } = turn;
@@ -26,7 +33,15 @@ export async function turnRequest(
     number,
   );
   const rejected = withRejections(prompt, state.rejections);
-  return { ...rejected, model, temperature, maxOutputTokens, seed: seedOf(settings, conversationId, number) };
+  const shownPassages = await lookUp?.(shown);
+  return {
+    ...(shownPassages ? withPassages(rejected, shownPassages) : rejected),
+    model,
+    temperature,
+    maxOutputTokens,
+    seed: seedOf(settings, conversationId, number),
+    shown: shownPassages,
+  };
 }
 
 /** Where the conversation has a seed of its own, what is said follows from that. */

@@ -1,4 +1,5 @@
 import type { Happening } from '../happenings.ts';
+import type { PassageSearch } from '../knowledge/knowledge.ts';
 import type { ConversationEvent, Ending } from '../log/events.ts';
 import type { ConversationLog } from '../log/log.ts';
 import type { ConversationSettings } from '../log/settings.ts';
@@ -49,6 +50,8 @@ export interface SpeakParts extends Omit<AttemptParts, 'live'> {
   now: () => Date;
   observe: (happening: Happening) => void;
   tracer: Tracer;
+  /** Where agents look things up. */
+  knowledge: PassageSearch;
 }
 
 /**
@@ -159,7 +162,13 @@ async function attempt(
   if (!binding) {
     return { kind: 'impossible', ending: ending('configuration_error', `${provider} is not configured`) };
   }
-  const request = await turn.requestFor(model, turn.contextMessages);
+  let request: GenerateRequest;
+  try {
+    request = await turn.requestFor(model, turn.contextMessages, signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    return stopped(signal, undefined);
+  }
   if (signal.aborted) return stopped(signal, undefined);
   const { state } = session;
   const spared = overBudget(state, request, binding.price, session.reserved);

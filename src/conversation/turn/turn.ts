@@ -20,7 +20,11 @@ export interface Turn {
   /** `words`: an answer that is no turn; its words are looked at when it is read. */
   readonly kind: 'reply' | 'words';
   /** What is asked, from the log as it is then, with so many messages of it. */
-  readonly requestFor: (model: string, contextMessages: number) => Promise<GenerateRequest>;
+  readonly requestFor: (
+    model: string,
+    contextMessages: number,
+    signal: AbortSignal,
+  ) => Promise<GenerateRequest>;
   /** Whether it is still to be tried, as the log is then. */
   readonly isDue: () => boolean;
   readonly onCircuitOpen: NonNullable<ConversationSettings['onCircuitOpen']>;

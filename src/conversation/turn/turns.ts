@@ -1,3 +1,5 @@
+import type { Shown } from '../knowledge/knowledge.ts';
+import { lookUp, usesOf } from '../knowledge/look-up.ts';
 import {
   type ConversationEvent,
   type Ending,
@@ -5,6 +7,7 @@ import {
   pausedEvent,
   replyEvent,
 } from '../log/events.ts';
+import type { ContextMessage } from '../log/log.ts';
 import { apply, type ConversationState } from '../log/state.ts';
 import { estimateInput, mostCost, overBudget } from '../policies/budget.ts';
 import { debatePlaceOf } from '../policies/turn/debate.ts';
@@ -170,7 +173,7 @@ async function spareRound(
 }
 
 function turnOf(
-  { log }: SpeakParts,
+  parts: SpeakParts,
   session: Session,
   given: { number: number; speaker: number; stage: Stage; isDue: () => boolean },
 ): Turn {
@@ -178,15 +181,57 @@ function turnOf(
   const { conversationId, state } = session;
   const agent = state.settings.agents[speaker];
   if (!agent) throw new Error(`agent ${speaker} of ${state.settings.agents.length} is to speak`);
+  const lookUpFor = lookingUp(parts, session, given);
   return newTurn(session, {
     number,
     agent,
     stage,
     kind: 'reply',
     isDue,
-    requestFor: (model, contextMessages) =>
-      turnRequest(log, conversationId, session.state, { number, speaker, model, contextMessages }),
+    requestFor: (model, contextMessages, signal) =>
+      turnRequest(
+        parts.log,
+        conversationId,
+        session.state,
+        { number, speaker, model, contextMessages },
+        lookUpFor(signal),
+      ),
   });
+}
+
+/** Looks passages up for a turn: once, until something else is said. Undefined for who looks nothing up. */
+function lookingUp(
+  parts: SpeakParts,
+  session: Session,
+  { number: turn, speaker }: { number: number; speaker: number },
+): (signal: AbortSignal) => ((recent: readonly ContextMessage[]) => Promise<Shown>) | undefined {
+  const { conversationId, state } = session;
+  const uses = usesOf(state.settings, speaker);
+  if (uses.length === 0) return () => undefined;
+  let last: { behind: number | undefined; shown: Shown } | undefined;
+  return (signal) => async (recent) => {
+    const behind = recent.at(-1)?.seq;
+    if (last?.behind === behind && last) return last.shown;
+    const { knowledge, elapsed, observe, tracer, guards } = parts;
+    const { tenant, settings } = state;
+    const guard = guards.of(settings.guard);
+    const collections = uses.map(({ collection }) => collection);
+    const shown = await tracer.retrieval({ conversationId, turn, collections }, () =>
+      lookUp(
+        {
+          knowledge,
+          guard,
+          elapsed,
+          observe: (lookedUp) => observe({ type: 'knowledge.looked_up', conversationId, turn, ...lookedUp }),
+        },
+        uses,
+        { tenant, topic: settings.topic, recent },
+        signal,
+      ),
+    );
+    last = { behind, shown };
+    return shown;
+  };
 }
 
 async function appendAnswer(

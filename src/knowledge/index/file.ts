@@ -1,0 +1,368 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import {
+  MOST_COLLECTIONS,
+  type PutOutcome,
+  type ReadDocument,
+} from '../../conversation/knowledge/knowledge.ts';
+import { IDEMPOTENCY_WINDOW_MS, type Page } from '../../conversation/log/log.ts';
+import { wordsOf } from '../../conversation/search/words.ts';
+import type { CollectionSummary, DocumentSummary, DocumentWithText } from '../../protocol/knowledge.ts';
+
+const SCHEMA = new URL('./schema.sql', import.meta.url);
+/** Marks the file as ours: "aick" in ASCII. */
+const APPLICATION_ID = 0x6169636b;
+const VERSION = 1;
+
+/** Opens the file that holds documents and their words; makes it where there is none. */
+export function openIndexFile(path: string, isDurable: boolean): Database.Database {
+  const database = new Database(path, { timeout: 5000 });
+  database.pragma('journal_mode = WAL');
+  // As the log: what is acknowledged survives a power cut.
+  database.pragma(`synchronous = ${isDurable ? 'FULL' : 'OFF'}`);
+  database.pragma('secure_delete = ON');
+  const versionOf = (): number => database.pragma('user_version', { simple: true }) as number;
+  // Two threads open it at the same time.
+  const make = database.transaction(() => {
+    if (versionOf() > 0) return;
+    database.exec(readFileSync(SCHEMA, 'utf8'));
+    database.pragma(`application_id = ${APPLICATION_ID}`);
+    database.pragma(`user_version = ${VERSION}`);
+  });
+  if (versionOf() === 0) make.immediate();
+  const version = versionOf();
+  if (version > VERSION) {
+    database.close();
+    throw new Error(
+      `${path} was written by a newer version (schema ${version}, this one knows up to ${VERSION})`,
+    );
+  }
+  return database;
+}
+
+export interface CollectionRow {
+  key: number;
+  passages: number;
+  words: number;
+}
+
+/** The tables of words of a collection. */
+export function wordTables(key: number): { words: string; vocabulary: string } {
+  return { words: `words_${key}`, vocabulary: `vocabulary_${key}` };
+}
+
+interface DocumentRow {
+  key: number;
+  id: string;
+  title: string;
+  format: DocumentWithText['format'];
+  url: string | null;
+  metadata: string | null;
+  created_at: number;
+  passages: number;
+  characters: number;
+}
+
+/** What is written to and read from the file, but for searches; all of it at once, for a thread of its own. */
+export class IndexFile {
+  readonly #database: Database.Database;
+  readonly #statements = new Map<string, Database.Statement>();
+
+  constructor(database: Database.Database) {
+    this.#database = database;
+  }
+
+  replayOf(tenant: string, request: { key: string; bodyHash: string }, now: number): PutOutcome | undefined {
+    const row = this.#all<{ body_hash: string; document: string }>(
+      'SELECT body_hash, document FROM requests WHERE tenant = ? AND key = ? AND made_at > ?',
+      tenant,
+      request.key,
+      now - IDEMPOTENCY_WINDOW_MS,
+    )[0];
+    if (!row) return undefined;
+    return row.body_hash === request.bodyHash
+      ? { outcome: 'replayed', id: row.document }
+      : { outcome: 'idempotency_mismatch' };
+  }
+
+  put(
+    tenant: string,
+    name: string,
+    document: ReadDocument,
+    request: { key: string; bodyHash: string } | undefined,
+  ): PutOutcome {
+    const now = Date.now();
+    return this.#database
+      .transaction((): PutOutcome => {
+        const replay = request && this.replayOf(tenant, request, now);
+        if (replay) return replay;
+        const collection = this.collection(tenant, name)?.key ?? this.#makeCollection(tenant, name);
+        if (collection === undefined) return { outcome: 'full' };
+        const earlier = this.#document(collection, document.id);
+        if (earlier) this.#removeDocument(tenant, name, collection, earlier);
+        this.#insert(collection, document);
+        this.#run('DELETE FROM requests WHERE made_at <= ?', now - IDEMPOTENCY_WINDOW_MS);
+        if (request) {
+          const { key, bodyHash } = request;
+          const sql =
+            'INSERT OR REPLACE INTO requests (tenant, key, body_hash, collection, document, made_at) VALUES (?, ?, ?, ?, ?, ?)';
+          this.#run(sql, tenant, key, bodyHash, name, document.id, now);
+        }
+        return { outcome: 'kept' };
+      })
+      .immediate();
+  }
+
+  #insert(collection: number, document: ReadDocument): void {
+    const { id, title, format, url, metadata, createdAt, text, passages } = document;
+    const { lastInsertRowid } = this.#run(
+      `INSERT INTO documents (collection, id, title, format, url, metadata, created_at, passages, characters, text)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      collection,
+      id,
+      title,
+      format,
+      url ?? null,
+      metadata ? JSON.stringify(metadata) : null,
+      createdAt.getTime(),
+      passages.length,
+      text.length,
+      text,
+    );
+    const { words: table } = wordTables(collection);
+    let total = 0;
+    for (const [index, { from, to, under }] of passages.entries()) {
+      const passage = text.slice(from, to);
+      const heading = under === '' ? title : `${title} › ${under}`;
+      const words = wordsOf(`${heading}\n${passage}`).map(({ word }) => word);
+      total += words.length;
+      const { lastInsertRowid: key } = this.#run(
+        `INSERT INTO passages (collection, document, number, start, stop, heading, text, words, hash)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        collection,
+        lastInsertRowid,
+        index + 1,
+        from,
+        to,
+        heading,
+        passage,
+        words.length,
+        createHash('sha256').update(`${heading}\n${passage}`).digest(),
+      );
+      this.#run(`INSERT INTO ${table} (rowid, words) VALUES (?, ?)`, key, words.join(' '));
+    }
+    this.#run(
+      'UPDATE collections SET passages = passages + ?, words = words + ? WHERE key = ?',
+      passages.length,
+      total,
+      collection,
+    );
+  }
+
+  get(tenant: string, name: string, id: string): DocumentWithText | undefined {
+    const collection = this.collection(tenant, name);
+    const row =
+      collection &&
+      this.#all<DocumentRow & { text: string }>(
+        'SELECT * FROM documents WHERE collection = ? AND id = ?',
+        collection.key,
+        id,
+      )[0];
+    return row && { ...summaryOf(row), collection: name, format: row.format, text: row.text };
+  }
+
+  documents(
+    tenant: string,
+    name: string,
+    { limit, cursor = '' }: { limit: number; cursor?: string | undefined },
+  ): Page<DocumentSummary> | undefined {
+    const collection = this.collection(tenant, name);
+    if (!collection) return undefined;
+    const rows = this.#all<DocumentRow>(
+      `SELECT key, id, title, format, url, metadata, created_at, passages, characters FROM documents
+       WHERE collection = ? AND id > ? ORDER BY id LIMIT ?`,
+      collection.key,
+      cursor,
+      limit + 1,
+    );
+    return pageOf(rows.map(summaryOf), limit, ({ id }) => id);
+  }
+
+  collections(
+    tenant: string,
+    { limit, cursor = '' }: { limit: number; cursor?: string | undefined },
+  ): Page<CollectionSummary> {
+    const rows = this.#all<CollectionSummary>(
+      `SELECT name AS collection, (SELECT count(*) FROM documents d WHERE d.collection = c.key) AS documents, passages
+       FROM collections c WHERE tenant = ? AND name > ? ORDER BY name LIMIT ?`,
+      tenant,
+      cursor,
+      limit + 1,
+    );
+    return pageOf(rows, limit, ({ collection }) => collection);
+  }
+
+  has(tenant: string, name: string): boolean {
+    return this.collection(tenant, name) !== undefined;
+  }
+
+  deleteDocument(tenant: string, name: string, id: string): boolean {
+    return this.#database
+      .transaction(() => {
+        const collection = this.collection(tenant, name);
+        const document = collection && this.#document(collection.key, id);
+        if (!document) return false;
+        this.#removeDocument(tenant, name, collection.key, document);
+        const left = this.#all('SELECT 1 FROM documents WHERE collection = ? LIMIT 1', collection.key)[0];
+        if (!left) this.#removeCollection(tenant, name, collection.key);
+        return true;
+      })
+      .immediate();
+  }
+
+  deleteCollection(tenant: string, name: string): boolean {
+    return this.#database
+      .transaction(() => {
+        const collection = this.collection(tenant, name);
+        if (!collection) return false;
+        this.#removeCollection(tenant, name, collection.key);
+        return true;
+      })
+      .immediate();
+  }
+
+  clear(): void {
+    const all = this.#all<{ key: number; tenant: string; name: string }>(
+      'SELECT key, tenant, name FROM collections',
+    );
+    this.#database.transaction(() => {
+      for (const { key, tenant, name } of all) this.#removeCollection(tenant, name, key);
+    })();
+  }
+
+  collection(tenant: string, name: string): CollectionRow | undefined {
+    return this.#all<CollectionRow>(
+      'SELECT key, passages, words FROM collections WHERE tenant = ? AND name = ?',
+      tenant,
+      name,
+    )[0];
+  }
+
+  #document(collection: number, id: string): { key: number; id: string } | undefined {
+    return this.#all<{ key: number; id: string }>(
+      'SELECT key, id FROM documents WHERE collection = ? AND id = ?',
+      collection,
+      id,
+    )[0];
+  }
+
+  /** Undefined where the tenant has as many as it may. */
+  #makeCollection(tenant: string, name: string): number | undefined {
+    const count = this.#all<{ count: number }>(
+      'SELECT count(*) AS count FROM collections WHERE tenant = ?',
+      tenant,
+    )[0];
+    if ((count?.count ?? 0) >= MOST_COLLECTIONS) return undefined;
+    const { lastInsertRowid } = this.#run(
+      'INSERT INTO collections (tenant, name) VALUES (?, ?)',
+      tenant,
+      name,
+    );
+    const key = Number(lastInsertRowid);
+    const { words, vocabulary } = wordTables(key);
+    // Words come in, taken apart and folded, with spaces between: of what is no ASCII this tokenizer takes nothing apart.
+    this.#database.exec(
+      `CREATE VIRTUAL TABLE ${words} USING fts5 (words, content = '', contentless_delete = 1, tokenize = 'ascii');
+       CREATE VIRTUAL TABLE ${vocabulary} USING fts5vocab (${words}, 'row');`,
+    );
+    return key;
+  }
+
+  #removeDocument(
+    tenant: string,
+    name: string,
+    collection: number,
+    document: { key: number; id: string },
+  ): void {
+    const { words: table } = wordTables(collection);
+    const gone = this.#all<{ passages: number; words: number }>(
+      'SELECT count(*) AS passages, ifnull(sum(words), 0) AS words FROM passages WHERE document = ?',
+      document.key,
+    )[0];
+    this.#run(
+      `DELETE FROM ${table} WHERE rowid IN (SELECT key FROM passages WHERE document = ?)`,
+      document.key,
+    );
+    this.#dropVectors('document = ?', document.key);
+    this.#run('DELETE FROM passages WHERE document = ?', document.key);
+    this.#run('DELETE FROM documents WHERE key = ?', document.key);
+    this.#run(
+      'UPDATE collections SET passages = passages - ?, words = words - ? WHERE key = ?',
+      gone?.passages ?? 0,
+      gone?.words ?? 0,
+      collection,
+    );
+    const forget = 'DELETE FROM requests WHERE tenant = ? AND collection = ? AND document = ?';
+    this.#run(forget, tenant, name, document.id);
+  }
+
+  #removeCollection(tenant: string, name: string, key: number): void {
+    const { words, vocabulary } = wordTables(key);
+    this.#statements.clear();
+    this.#database.exec(`DROP TABLE ${vocabulary}; DROP TABLE ${words};`);
+    this.#dropVectors('collection = ?', key);
+    this.#run('DELETE FROM passages WHERE collection = ?', key);
+    this.#run('DELETE FROM documents WHERE collection = ?', key);
+    this.#run('DELETE FROM requests WHERE tenant = ? AND collection = ?', tenant, name);
+    this.#run('DELETE FROM collections WHERE key = ?', key);
+  }
+
+  /** Of the passages that go, the vectors that no other passage has. */
+  #dropVectors(which: 'document = ?' | 'collection = ?', key: number): void {
+    const column = which.slice(0, which.indexOf(' '));
+    this.#run(
+      `DELETE FROM vectors WHERE hash IN (SELECT hash FROM passages WHERE ${which})
+       AND NOT EXISTS (SELECT 1 FROM passages p WHERE p.hash = vectors.hash AND p.${column} <> ?)`,
+      key,
+      key,
+    );
+  }
+
+  #run(sql: string, ...parameters: unknown[]): Database.RunResult {
+    return this.#statement(sql).run(...parameters);
+  }
+
+  #all<Row>(sql: string, ...parameters: unknown[]): Row[] {
+    return this.#statement<Row>(sql).all(...parameters);
+  }
+
+  #statement<Row>(sql: string): Database.Statement<unknown[], Row> {
+    let statement = this.#statements.get(sql);
+    if (!statement) {
+      // Those of one collection are told apart by its name.
+      if (this.#statements.size > 500) this.#statements.clear();
+      statement = this.#database.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement as Database.Statement<unknown[], Row>;
+  }
+}
+
+function summaryOf(row: DocumentRow): DocumentSummary {
+  const { id, title, passages, characters, url, metadata } = row;
+  return {
+    id,
+    title,
+    passages,
+    characters,
+    createdAt: new Date(row.created_at).toISOString(),
+    ...(url === null ? {} : { url }),
+    ...(metadata === null ? {} : { metadata: JSON.parse(metadata) as DocumentSummary['metadata'] }),
+  };
+}
+
+function pageOf<Item>(items: Item[], limit: number, cursorOf: (item: Item) => string): Page<Item> {
+  const last = items.length > limit ? items[limit - 1] : undefined;
+  return { items: items.slice(0, limit), nextCursor: last ? cursorOf(last) : null };
+}

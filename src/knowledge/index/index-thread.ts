@@ -1,0 +1,44 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { IndexFile, openIndexFile } from './file.ts';
+import type { Answered, Asked, Opening } from './messages.ts';
+import { WordSearch } from './search.ts';
+
+// One thread writes, another one reads, each with a connection of its own: a large document that is being written
+// keeps no search waiting.
+const { path, isDurable } = workerData as Opening;
+const database = openIndexFile(path, isDurable);
+const file = new IndexFile(database);
+const words = new WordSearch(database);
+
+/** What can be asked of the thread. */
+const verbs = {
+  replayOf: file.replayOf.bind(file),
+  put: file.put.bind(file),
+  get: file.get.bind(file),
+  documents: file.documents.bind(file),
+  collections: file.collections.bind(file),
+  has: file.has.bind(file),
+  deleteDocument: file.deleteDocument.bind(file),
+  deleteCollection: file.deleteCollection.bind(file),
+  clear: file.clear.bind(file),
+  search: words.search.bind(words),
+  close: () => {
+    database.close();
+  },
+};
+
+export type IndexVerbs = typeof verbs;
+
+parentPort?.on('message', ({ id, verb, given }: Asked) => {
+  parentPort?.postMessage(answer(id, verb, given), []);
+});
+
+function answer(id: number, verb: string, given: unknown[]): Answered {
+  try {
+    const work = verbs[verb as keyof IndexVerbs] as (...given: unknown[]) => unknown;
+    return { id, result: work(...given) };
+  } catch (error) {
+    const { code = '', message } = error as { code?: string; message: string };
+    return { id, failure: { code, message } };
+  }
+}
