@@ -4,9 +4,9 @@ import { matchesIn } from '../../conversation/search/query.ts';
 import { type MessageQuery, MOST_RANKED, type SearchPage } from '../../conversation/search/search.ts';
 import { snippetOf } from '../../conversation/search/snippet.ts';
 import type { SearchHit } from '../../protocol/search.ts';
+import { Slices } from '../../slices.ts';
 import { formatCursor, parseCursor, type SearchCursor } from './cursor.ts';
 import type { MessageIndex, Ranked } from './message-index.ts';
-import { Slices } from './slices.ts';
 
 /** A message of the index, as it is now. */
 export interface FoundMessage {
