@@ -309,7 +309,7 @@ async function openBackend(
   const { openDistributed } = await import('./backends/distributed.ts');
   const log = logger.child({ logger: 'redis' });
   const onTrouble = (error: unknown): void => log.warn({ error }, 'redis.trouble');
-  const backend = openDistributed(REDIS_URL.reveal(), DAILY_COST_LIMIT_USD, {
+  const backend = openDistributed(REDIS_URL.reveal(), DATA_DIR, DAILY_COST_LIMIT_USD, {
     onAppend: meters.appended,
     onTrouble,
     onFallback: (kind) => {

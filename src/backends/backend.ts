@@ -23,8 +23,8 @@ export interface Backend {
   storage: ConversationLog & ConversationCatalog;
   feed: ConversationFeed;
   scenarios: ScenarioStore;
-  search: MessageSearch | undefined;
   knowledge: Knowledge;
+  search: MessageSearch;
   live: LiveFeed & LiveStage;
   /** Undefined where there is no limit. */
   dailyBudget: DailyBudget | undefined;

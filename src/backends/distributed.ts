@@ -12,6 +12,7 @@ import { PLATFORM_PREFIX as PREFIX } from '../storage/redis/keys.ts';
 import { publisherOf } from '../storage/redis/publisher.ts';
 import { RedisScenarios } from '../storage/redis/scenarios.ts';
 import { openRedisStorage } from '../storage/redis/storage.ts';
+import { FollowingSearch } from '../storage/search/following-search.ts';
 import { StorageError } from '../storage/storage-error.ts';
 import type { Backend } from './backend.ts';
 
@@ -25,11 +26,13 @@ export interface DistributedHooks extends ProtectionHooks {
 /**
  * Many instances on one Redis: streams for the log, BullMQ for who runs what, pub/sub for what is live.
  *
+ * @param folder where this instance keeps its index for searches
  * @param dailyLimitUsd of all instances together; Infinity: none
  * @throws Error with one line where the URL is not one
  */
 export function openDistributed(
   url: string,
+  folder: string,
   dailyLimitUsd: number,
   hooks: DistributedHooks,
 ): Backend & { durabilityWarning: () => Promise<string | undefined> } {
@@ -54,11 +57,18 @@ export function openDistributed(
     new RedisDocuments(client, PREFIX),
     (path) => new LocalKnowledge(path, false),
   );
+  const search = new FollowingSearch({
+    feed: storage.feed,
+    log: storage,
+    catalog: storage,
+    folder,
+    onTrouble: hooks.onTrouble,
+  });
   return {
     name: 'redis',
     storage,
     feed: storage.feed,
-    search: undefined,
+    search,
     scenarios: new RedisScenarios(client, PREFIX),
     knowledge,
     live,
@@ -90,6 +100,7 @@ export function openDistributed(
     async close() {
       await knowledge.close();
       protection.close();
+      await search.close();
       await storage.close();
       subscriber.disconnect();
     },

@@ -110,7 +110,7 @@ export async function buildApp(parts: ServerParts, doors: readonly Door[]): Prom
     registerExport(scope, parts);
     registerScenarios(scope, parts);
     await registerKnowledge(scope, parts);
-    if (parts.search) registerSearch(scope, parts.search);
+    registerSearch(scope, parts.search);
     await registerStreams(scope, parts, connections, () => draining);
     registerTickets(scope, parts);
     registerOperations(scope, parts);

@@ -23,7 +23,6 @@ export interface ServerParts {
   log: ConversationLog;
   catalog: ConversationCatalog;
   scenarios: ScenarioStore;
-  search: MessageSearch | undefined;
   knowledge: Knowledge;
   /**
    * Takes the text out of what came, within bounds; `unreadable` says why it can't.
@@ -34,6 +33,7 @@ export interface ServerParts {
     format: DocumentFormat;
     content: string | Uint8Array;
   }) => Promise<Pick<ReadDocument, 'text' | 'passages'> | { unreadable: string }>;
+  search: MessageSearch;
   live: LiveFeed;
   /** Whether the log may lose what it acknowledged last, as a Redis may that syncs less than always. */
   logIsLossy: boolean;

@@ -34,6 +34,7 @@ export class SqliteSearch implements MessageSearch {
   #pending = 0;
   #isFollowing = false;
   #isClosed = false;
+  readonly #isReading: boolean;
 
   /** @param submit has the writer do it */
   constructor(database: Database.Database, beginnings: Beginnings, submit: Submit) {
@@ -43,7 +44,9 @@ export class SqliteSearch implements MessageSearch {
     this.#span = database.prepare(
       'SELECT (SELECT done FROM search_progress) AS done, (SELECT ifnull(max(key), 0) FROM events) AS newest',
     );
-    this.#follow(0);
+    // Who only reads brings nothing on.
+    this.#isReading = database.readonly;
+    if (!this.#isReading) this.#follow(0);
   }
 
   /** Told how many messages were committed. */
@@ -59,7 +62,8 @@ export class SqliteSearch implements MessageSearch {
     signal?: AbortSignal,
   ): Promise<SearchPage> {
     const { newest } = this.#read();
-    const isIncomplete = this.#behind(newest) > MOST_WAITED_FOR;
+    const isIncomplete = this.#behind(newest) > (this.#isReading ? 0 : MOST_WAITED_FOR);
+    if (this.#isReading) return { ...(await this.#ranked.search(tenant, query, page, signal)), isIncomplete };
     if (isIncomplete) this.#follow(0);
     else while (this.#behind(newest) > 0) await this.#submit({ kind: 'index' });
     return { ...(await this.#ranked.search(tenant, query, page, signal)), isIncomplete };
@@ -70,8 +74,13 @@ export class SqliteSearch implements MessageSearch {
     while (!this.#isClosed && (await this.#submit({ kind: 'tidy' })).outcome !== 'tidied');
   }
 
+  /** The last messages go to the index, for whoever reads the file without bringing it on. */
   close(): void {
     this.#isClosed = true;
+    const behind = this.#behind(Infinity);
+    if (this.#isReading || behind <= 0 || behind > MOST_WAITED_FOR) return;
+    for (let left = behind; left > 0; left -= INDEXED_AT_ONCE)
+      this.#submit({ kind: 'index' }).catch(() => {});
   }
 
   #read(): { done: number; newest: number } {
