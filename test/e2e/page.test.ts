@@ -3,6 +3,7 @@ import type { Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
 import { createClient } from '../../src/client/client.ts';
 import { openPage } from '../fixtures/browser.ts';
+import { keyOf, listed } from '../fixtures/keys.ts';
 import { differenceOf, idOf, talkView, textsShown } from '../fixtures/page.ts';
 import { startServer } from '../fixtures/server.ts';
 import { startSteppedVendor } from '../fixtures/stepped-vendor.ts';
@@ -94,6 +95,132 @@ describe('14 the page', () => {
     await log.getByText('Soup is tea.').waitFor();
   });
 
+  it('lets a reply through as edited, has figures in tables, finds what was said, and compares', async () => {
+    await using vendor = await startSteppedVendor();
+    const server = await startServer(vendor.environment);
+    const agents = ['Ada', 'Ben'].map((name) => ({ provider: 'local', name }));
+    const { id } = await startTalk(server.url, { agents, approval: 'every_turn', maxTurns: 2 });
+    const { page } = await openPage(`${server.url}/c/${id}`);
+    const { log, status, articles } = talkView(page);
+    const first = await vendor.nextCall();
+    await first.say('Tea is warm.');
+    first.finish();
+    const proposal = log.getByRole('group', { name: 'Ada proposes' });
+    await proposal.getByText('Tea is warm.').waitFor();
+    expect(await articles.count()).toBe(1);
+    await proposal.getByRole('button', { name: 'Edit' }).click();
+    await proposal.getByRole('textbox', { name: 'The reply' }).fill('Tea is warm, and so is soup.');
+    await proposal.getByRole('button', { name: 'Approve as edited' }).click();
+    const ada = log.getByRole('article', { name: 'Ada' });
+    await ada.getByText('Tea is warm, and so is soup.').waitFor();
+    await ada.getByText('edited before it was let through').waitFor();
+    const second = await vendor.nextCall();
+    await second.say('Coffee is bitter.');
+    second.finish();
+    await log.getByRole('group', { name: 'Ben proposes' }).getByRole('button', { name: 'Approve' }).click();
+    await status.getByText(/terminated/i).waitFor();
+    await expect.poll(() => differenceOf(page, server.url, id)).toBeUndefined();
+
+    for (const table of await page.getByRole('table', { name: 'Turns' }).all()) {
+      expect(await table.getByRole('rowheader').allTextContents()).toEqual(['1', '2']);
+    }
+    expect(await page.getByRole('table', { name: 'Turns' }).count()).toBe(3);
+    const find = page.getByRole('searchbox', { name: 'Find in this conversation' });
+    await find.fill('BITTER');
+    await page.getByText('1 of 1').waitFor();
+
+    await page.goto(`${server.url}/?q=bitter`);
+    const found = page.getByRole('region', { name: 'Said in talks' }).getByRole('link');
+    await found.filter({ hasText: 'Coffee is bitter.' }).click();
+    await log.getByText('Coffee is bitter.').waitFor();
+    const client = createClient({ baseUrl: server.url });
+    const fork = await client.fork(id, { topic: 'The other way', atSeq: 2 });
+    await client.terminate(fork.id);
+    await page.goto(`${server.url}/compare?ids=${id},${fork.id}`);
+    await page
+      .getByRole('region', { name: 'Is tea better than coffee?' })
+      .getByText('Coffee is bitter.')
+      .waitFor();
+    await page.getByRole('region', { name: 'The other way' }).getByRole('article').first().waitFor();
+  });
+
+  it('8.3: asks for a key where the server wants one, and keeps it for the tab alone', async () => {
+    const key = keyOf('default', 'reader');
+    const server = await startServer({ API_KEYS: listed(key), EMBEDDED_TOKEN_DELAY_MS: '20' });
+    const refused = /status of 401|WebSocket connection/;
+    const { page } = await openPage(server.url, { expected: refused });
+    const dialog = page.getByRole('dialog', { name: 'API key' });
+    await dialog.getByLabel('Key', { exact: true }).fill('aic_of_nobody');
+    await dialog.getByRole('button', { name: 'Use key' }).click();
+    await dialog.getByText('does not take this key').waitFor();
+    await dialog.getByLabel('Key', { exact: true }).fill(key.key);
+    await dialog.getByRole('button', { name: 'Use key' }).click();
+    await expect.poll(() => dialog.count()).toBe(0);
+    await page.getByRole('textbox', { name: 'Topic' }).fill('Who may see this?');
+    await page.getByRole('button', { name: 'Start' }).click();
+    await page.waitForURL(/\/c\//);
+    await talkView(page).log.getByRole('article', { name: 'Eliza' }).first().waitFor();
+    await page.reload();
+    await talkView(page).log.getByRole('article', { name: 'Eliza' }).first().waitFor();
+    await talkView(page).button('End').click();
+    await talkView(page)
+      .status.getByText(/terminated/i)
+      .waitFor();
+    expect(
+      await page.evaluate<string>('JSON.stringify(localStorage) + document.cookie + location.href'),
+    ).not.toContain(key.key);
+    const other = await page.context().newPage();
+    await other.goto(page.url());
+    await other.getByRole('dialog', { name: 'API key' }).waitFor();
+  });
+
+  it('is used from start to end by the keyboard alone', async () => {
+    const server = await startServer({ EMBEDDED_TOKEN_DELAY_MS: '20' });
+    const { page } = await openPage(server.url);
+    const { log, status, articles } = talkView(page);
+    const { keyboard } = page;
+    await page.getByRole('textbox', { name: 'Topic' }).waitFor();
+    await page.getByRole('radio', { name: 'Free talk' }).waitFor();
+    await keyboard.press('n');
+    await keyboard.type('Can this be done by keys?');
+    await keyboard.press('Enter');
+    await page.waitForURL(/\/c\//);
+    await articles.nth(1).waitFor();
+    await keyboard.press('?');
+    const sheet = page.getByRole('dialog', { name: 'Shortcuts' });
+    await sheet.waitFor();
+    await keyboard.press('Escape');
+    await expect.poll(() => sheet.count()).toBe(0);
+    await keyboard.press('p');
+    await status.getByText('Paused').waitFor();
+    await keyboard.press('s');
+    await keyboard.type('By keys');
+    await keyboard.press('Enter');
+    await log.getByRole('article', { name: 'Human' }).getByText('By keys').waitFor();
+    await keyboard.press('Escape');
+    await log.focus();
+    await keyboard.press('Tab');
+    await expectFocusOn(page, 'Fork from here');
+    const before = page.url();
+    await keyboard.press('Enter');
+    await expect.poll(() => page.url()).not.toBe(before);
+    await status.getByText('Running').waitFor();
+    for (let step = 0; (await focused(page)) !== 'End'; step++) {
+      expect(step).toBeLessThan(40);
+      await keyboard.press('Tab');
+    }
+    await keyboard.press('Enter');
+    await status.getByText(/terminated/i).waitFor();
+    await keyboard.press('e');
+    await expectFocusOn(page, 'Markdown');
+    await keyboard.press('ArrowDown');
+    await expectFocusOn(page, 'HTML, to print');
+    await keyboard.press('Escape');
+    await expectFocusOn(page, 'Export');
+    await keyboard.press('g');
+    await page.getByRole('list', { name: 'Conversations' }).getByRole('link').first().waitFor();
+  });
+
   it('has nothing that keeps somebody out, in any view, light, dark or on a phone', async () => {
     const server = await startServer();
     const agents = ['eliza', 'parry'].map((model) => ({ provider: 'embedded', model }));
@@ -121,6 +248,14 @@ describe('14 the page', () => {
     }
   });
 });
+
+function focused(page: Page): Promise<string> {
+  return page.evaluate<string>('document.activeElement.textContent');
+}
+
+async function expectFocusOn(page: Page, name: string): Promise<void> {
+  await expect.poll(() => focused(page)).toBe(name);
+}
 
 /** What axe finds that keeps people out, or hinders them much: https://github.com/dequelabs/axe-core */
 async function seriousFaults(page: Page): Promise<string[]> {

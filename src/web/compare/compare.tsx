@@ -7,12 +7,11 @@ import type { Entry } from '../talk/entries.ts';
 import { speakerOf } from '../talk/roster.ts';
 import { statusWords } from '../talk/status.ts';
 import type { Talk } from '../talk/talk.ts';
-import { useTalk } from '../talk/use-talk.ts';
+import { ID, useTalk } from '../talk/use-talk.ts';
 import { formatCompact, formatDollars } from '../text/format.ts';
 import { texts } from '../text/texts.ts';
 
 const MOST = 6;
-const ID = /^[\da-f-]{36}$/;
 
 /** Up to six talks beside each other, turn beside turn. */
 export function CompareView() {

@@ -4,7 +4,7 @@ import { ProblemError } from '../../client/failures.ts';
 import type { ProviderStatus } from '../../client/types.ts';
 import { useShortcuts } from '../parts/shortcuts.tsx';
 import { toast } from '../parts/toast.tsx';
-import { ask, fetchFrom, wordsFor } from '../server.ts';
+import { ask, wordsFor } from '../server.ts';
 import { texts } from '../text/texts.ts';
 import { AgentFields } from './agents.tsx';
 import { type Draft, EMPTY_DRAFT, type Faults, faultsOf, requestOf } from './draft.ts';
@@ -33,12 +33,10 @@ export function NewTalk() {
       ({ items }) => setProviders(items),
       () => {},
     );
-    fetchFrom('/scenarios', signal)
-      .then((response) => response.json())
-      .then(
-        ({ items }: { items: Scenario[] }) => setScenarios(items),
-        () => {},
-      );
+    ask((client) => client.scenarios({ signal })).then(
+      ({ items }) => setScenarios(items),
+      () => {},
+    );
     return () => leaving.abort();
   }, []);
   useShortcuts({ n: () => topic.current?.focus() });

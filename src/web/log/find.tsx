@@ -61,7 +61,9 @@ export function useFind(
       />
       {needle !== '' && (
         <>
-          <output class="facts">{texts.talk.findCount(current + 1, matches.length)}</output>
+          <span class="facts" aria-live="polite">
+            {texts.talk.findCount(current + 1, matches.length)}
+          </span>
           <button
             type="button"
             class="quiet"

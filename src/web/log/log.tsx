@@ -1,4 +1,6 @@
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { Component } from 'preact';
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import type { Conversation } from '../../client/types.ts';
 import { useShortcuts } from '../parts/shortcuts.tsx';
 import type { Entry } from '../talk/entries.ts';
 import type { Talk } from '../talk/talk.ts';
@@ -7,17 +9,18 @@ import { useFind } from './find.tsx';
 import { MessageArticle, type MessageHands, SpeakingArticle } from './message.tsx';
 import { NoteCard } from './note.tsx';
 import type { ProposalHands } from './proposal.tsx';
-import { useRows } from './use-rows.ts';
+import { AT_END_PX, useRows } from './use-rows.ts';
 
 /** The messages and what happened between them. */
 export function Log({ talk, hands }: { talk: Talk; hands: MessageHands & ProposalHands }) {
   const scroller = useRef<HTMLDivElement>(null);
   const entries = talk.entries.value;
   const conversation = talk.conversation.value;
-  const rows = useRows(scroller, entries.length, (index) => entries[index]?.key ?? String(index));
+  const isShort = useMemo(() => isReadAsAWhole(entries), [entries]);
+  const rows = useRows(scroller, entries.length, isShort, (index) => entries[index]?.key ?? String(index));
   const find = useFind(scroller, entries, (index) => rows.toRow(index, 'center'));
   const unseen = useUnseen(entries.length, rows.isAtEnd);
-  useKeptPlace(talk, rows);
+  useKeptPlace(talk, rows, scroller);
 
   const step = (by: number): void => {
     const articles = [...(scroller.current?.querySelectorAll<HTMLElement>('article') ?? [])];
@@ -72,7 +75,7 @@ export function Log({ talk, hands }: { talk: Talk; hands: MessageHands & Proposa
                 class="row"
                 style={{ transform: `translateY(${start}px)` }}
               >
-                <Row entry={entry} talk={talk} conversation={conversation} hands={hands} />
+                <Row entry={entry} conversation={conversation} hands={hands} />
               </div>
             );
           })}
@@ -88,23 +91,40 @@ export function Log({ talk, hands }: { talk: Talk; hands: MessageHands & Proposa
   );
 }
 
-function Row({
-  entry,
-  conversation,
-  hands,
-}: {
+/** Short logs are there as a whole, for whatever reads pages. */
+const WHOLE_UP_TO = { entries: 120, characters: 80_000 };
+
+function isReadAsAWhole(entries: readonly Entry[]): boolean {
+  if (entries.length > WHOLE_UP_TO.entries) return false;
+  const characters = entries.reduce(
+    (sum, entry) => sum + (entry.kind === 'said' ? entry.message.content.length : 0),
+    0,
+  );
+  return characters <= WHOLE_UP_TO.characters;
+}
+
+interface RowProps {
   entry: Entry;
-  talk: Talk;
-  conversation: Talk['conversation']['value'];
+  conversation: Conversation | undefined;
   hands: MessageHands & ProposalHands;
-}) {
-  switch (entry.kind) {
-    case 'said':
-      return <MessageArticle entry={entry} conversation={conversation} hands={hands} />;
-    case 'speaking':
-      return <SpeakingArticle entry={entry} conversation={conversation} />;
-    default:
-      return <NoteCard note={entry} conversation={conversation} hands={hands} />;
+}
+
+/** While one message grows, the others stay as they are. */
+class Row extends Component<RowProps> {
+  override shouldComponentUpdate({ entry, conversation, hands }: RowProps): boolean {
+    const { props } = this;
+    return entry !== props.entry || conversation !== props.conversation || hands !== props.hands;
+  }
+
+  override render({ entry, conversation, hands }: RowProps) {
+    switch (entry.kind) {
+      case 'said':
+        return <MessageArticle entry={entry} conversation={conversation} hands={hands} />;
+      case 'speaking':
+        return <SpeakingArticle entry={entry} conversation={conversation} />;
+      default:
+        return <NoteCard note={entry} conversation={conversation} hands={hands} />;
+    }
   }
 }
 
@@ -135,34 +155,62 @@ function Announcer({ talk }: { talk: Talk }) {
   );
 }
 
+/** Between scrolling and noting where, in milliseconds. */
+const KEPT_BEHIND_MS = 400;
+
 /** Where this tab was in a talk, for a reload and for coming back. */
-function useKeptPlace(talk: Talk, rows: ReturnType<typeof useRows>): void {
+function useKeptPlace(
+  talk: Talk,
+  rows: ReturnType<typeof useRows>,
+  scroller: { current: HTMLElement | null },
+): void {
   const latest = useRef(rows);
   latest.current = rows;
   const isRestored = useRef(false);
-  const keptAs = `aic.place.${talk.id}`;
   const isLive = talk.isLive.value || talk.connection.value === 'ended';
   useLayoutEffect(() => {
     if (!isLive || isRestored.current) return;
-    isRestored.current = true;
-    const kept = sessionStorage.getItem(keptAs);
+    const done = (): void => {
+      isRestored.current = true;
+    };
+    // A link may lead to a message; else it is where this tab was.
+    const seq = Number(new URLSearchParams(location.search).get('seq') ?? Number.NaN);
+    const kept = sessionStorage.getItem(keptAs(talk));
     const [key, offset] = kept?.split(' ') ?? [];
-    const index = talk.entries.value.findIndex((entry) => entry.key === key);
-    if (index >= 0) requestAnimationFrame(() => latest.current.restore(index, Number(offset)));
+    const index = talk.entries.value.findIndex((entry) =>
+      kept === null && seq > 0 ? entry.kind === 'said' && entry.message.seq === seq : entry.key === key,
+    );
+    if (index < 0) done();
+    else requestAnimationFrame(() => latest.current.restore(index, Number(offset ?? 0), done));
   }, [isLive]);
   useEffect(() => {
+    const log = scroller.current;
+    let due: ReturnType<typeof setTimeout> | undefined;
     const keep = (): void => {
-      if (!isRestored.current) return;
-      const { isAtEnd, position } = latest.current;
-      const { index, offset } = position();
+      if (due === undefined || !log) return;
+      clearTimeout(due);
+      due = undefined;
+      const { index, offset } = latest.current.position(log.scrollTop);
       const key = talk.entries.peek()[index]?.key;
-      if (isAtEnd || key === undefined) sessionStorage.removeItem(keptAs);
-      else sessionStorage.setItem(keptAs, `${key} ${Math.round(offset)}`);
+      const isAtEnd = log.scrollHeight - log.clientHeight - log.scrollTop < AT_END_PX;
+      if (isAtEnd || key === undefined) sessionStorage.removeItem(keptAs(talk));
+      else sessionStorage.setItem(keptAs(talk), `${key} ${Math.round(offset)}`);
     };
+    // Once it stands, for asking where it is has the page laid out.
+    const scrolled = (): void => {
+      if (!isRestored.current) return;
+      due ??= setTimeout(keep, KEPT_BEHIND_MS);
+    };
+    log?.addEventListener('scroll', scrolled, { passive: true });
     window.addEventListener('pagehide', keep);
     return () => {
-      window.removeEventListener('pagehide', keep);
       keep();
+      log?.removeEventListener('scroll', scrolled);
+      window.removeEventListener('pagehide', keep);
     };
   }, [talk]);
+}
+
+function keptAs({ id }: Talk): string {
+  return `aic.place.${id}`;
 }

@@ -27,6 +27,7 @@ export interface MessageHands {
 
 /** Of an English text; what a vendor says comes with the message. */
 const CHARACTERS_PER_TOKEN = 4;
+const CHARACTERS_A_STEP = 120;
 
 export function MessageArticle({
   entry,
@@ -161,8 +162,10 @@ function GrowingBody({ entry }: { entry: Speaking }) {
 }
 
 function LiveFacts({ entry: { text, startedAt, firstAt } }: { entry: Speaking }) {
-  if (startedAt === undefined || firstAt === undefined) return null;
-  const tokens = text.value.length / CHARACTERS_PER_TOKEN;
+  // Read and written anew some times a second, and not with each word.
+  const steps = useComputed(() => Math.ceil(text.value.length / CHARACTERS_A_STEP));
+  if (startedAt === undefined || firstAt === undefined || steps.value === 0) return null;
+  const tokens = text.peek().length / CHARACTERS_PER_TOKEN;
   const seconds = (performance.now() - firstAt) / 1000;
   const facts = [
     texts.talk.firstToken(formatDuration(Math.max(1, firstAt - startedAt))),

@@ -98,7 +98,8 @@ function options(
     cursor: { show: false },
     padding: [8, 4, 0, 0],
     scales: {
-      x: { time: false },
+      // Half a turn more at each side, so that no bar is cut.
+      x: { time: false, range: (_plot, low, high) => [low - 0.6, high + 0.6] },
       y: { range: (_plot, _low, high) => [0, most ?? Math.max(high, 1e-9) * 1.08] },
     },
     axes: [

@@ -108,11 +108,14 @@ export function applyTo(entries: Entry[], frame: StreamFrame, isNew: boolean): v
           entry.kind === 'note' && entry.event.type === 'turn.proposed' && entry.event.turn === frame.turn,
       );
       const entry = entries[at];
-      if (entry?.kind === 'note') entries[at] = { ...entry, decided: frame };
+      // What was let through stands there as the message.
+      if (frame.decision !== 'reject') entries.splice(at, at < 0 ? 0 : 1);
+      else if (entry?.kind === 'note') entries[at] = { ...entry, decided: frame };
       break;
     }
     default:
-      if (!isNoted(frame)) break;
+      // What is waited for stands there itself.
+      if (!isNoted(frame) || (frame.type === 'conversation.paused' && frame.for === 'approval')) break;
       if (frame.type === 'conversation.terminated' || frame.type === 'turn.proposed')
         drop(entries, isSpeaking);
       insert(entries, { kind: 'note', key: `n${frame.seq}`, event: frame });

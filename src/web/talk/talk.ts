@@ -23,7 +23,7 @@ export interface Talk {
 }
 
 /** What comes within so many milliseconds is shown together, so that fast speech costs no more than slow. */
-const TOGETHER_MS = 60;
+const TOGETHER_MS = 100;
 /** Behind what changes a conversation, before it is asked how it is. */
 const ASK_BEHIND_MS = 250;
 /** A connection that brings nothing for so long, of a talk that runs, is asked about. */

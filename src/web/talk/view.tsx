@@ -1,5 +1,5 @@
 import { useSignal } from '@preact/signals';
-import { useEffect } from 'preact/hooks';
+import { useEffect, useMemo } from 'preact/hooks';
 import { useLocation, useRoute } from 'preact-iso/router';
 import type { ApprovalRequest } from '../../client/types.ts';
 import { Log } from '../log/log.tsx';
@@ -13,11 +13,12 @@ import { ExportMenu, isExportOpen } from './export-menu.tsx';
 import { speakerOf } from './roster.ts';
 import { statusWords } from './status.ts';
 import type { Talk } from './talk.ts';
-import { useTalk } from './use-talk.ts';
+import { ID, useTalk } from './use-talk.ts';
 
 export function TalkView() {
   const { id = '' } = useRoute().params;
   const talk = useTalk(id);
+  if (!ID.test(id)) return <Missing />;
   return talk ? <Watched key={id} talk={talk} /> : <main class="talk" />;
 }
 
@@ -59,16 +60,19 @@ function Watched({ talk }: { talk: Talk }) {
     await attempt(() => navigator.clipboard.writeText(location.href));
     toast(texts.talk.copied);
   };
-  const hands = {
-    fork: (seq: number) => void fork(seq),
-    again(seq: number) {
-      const said = talk.entries.peek().filter((entry) => entry.kind === 'said');
-      const before = said.findLast(({ message }) => message.seq < seq);
-      if (before) void fork(before.message.seq);
-    },
-    retract: (seq: number) => void attempt(() => ask((client) => client.retract(id, { seq }))),
-    decide: (request: ApprovalRequest) => void decide(request),
-  };
+  const hands = useMemo(
+    () => ({
+      fork: (seq: number) => void fork(seq),
+      again(seq: number) {
+        const said = talk.entries.peek().filter((entry) => entry.kind === 'said');
+        const before = said.findLast(({ message }) => message.seq < seq);
+        if (before) void fork(before.message.seq);
+      },
+      retract: (seq: number) => void attempt(() => ask((client) => client.retract(id, { seq }))),
+      decide: (request: ApprovalRequest) => void decide(request),
+    }),
+    [talk],
+  );
   useShortcuts({
     p: () => void pauseOrResume(),
     e: () => {
@@ -81,14 +85,7 @@ function Watched({ talk }: { talk: Talk }) {
     s: () => document.getElementById('say')?.focus(),
   });
 
-  if (connection === 'missing') {
-    return (
-      <main class="page" id="content">
-        <p role="status">{texts.talk.missing}</p>
-        <a href="/">{texts.talk.back}</a>
-      </main>
-    );
-  }
+  if (connection === 'missing') return <Missing />;
   const isOver = conversation?.status === 'terminated';
   return (
     <main class={`talk${isSideOpen.value ? ' with-side' : ''}`}>
@@ -148,6 +145,15 @@ function Watched({ talk }: { talk: Talk }) {
           }}
         />
       )}
+    </main>
+  );
+}
+
+function Missing() {
+  return (
+    <main class="page" id="content">
+      <p role="status">{texts.talk.missing}</p>
+      <a href="/">{texts.talk.back}</a>
     </main>
   );
 }

@@ -64,10 +64,15 @@ export function Code({
 }
 
 async function colour(text: string, language: string): Promise<ComponentChildren> {
-  const { tokenize } = await import('@speed-highlight/core');
+  const [{ tokenizeWith }, { LANGUAGES }] = await Promise.all([
+    import('@speed-highlight/core/tokenize'),
+    import('./languages.ts'),
+  ]);
+  if (!LANGUAGES[language]) return text;
   const nodes: ComponentChildren[] = [];
-  await tokenize(text, language, (piece, type) => {
+  const take = (piece: string, type?: string): void => {
     nodes.push(type === undefined ? piece : <span class={`syn-${type}`}>{piece}</span>);
-  });
+  };
+  tokenizeWith(text, language, take, { languages: LANGUAGES });
   return nodes;
 }

@@ -1,0 +1,125 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { createClient } from '../../src/client/client.ts';
+import { openPage } from '../fixtures/browser.ts';
+import { talkView } from '../fixtures/page.ts';
+import { startServer } from '../fixtures/server.ts';
+import { startSteppedVendor } from '../fixtures/stepped-vendor.ts';
+import { startTalk } from '../fixtures/talks.ts';
+import { VECTORS } from '../fixtures/vectors.ts';
+
+const KB = 1000;
+const BUILT = new URL('../../dist/page/', import.meta.url);
+
+describe('14 the page is safe', () => {
+  it('8.7: nothing that is a topic, a name, a reply or a scenario acts', async () => {
+    expect(VECTORS.length).toBeGreaterThanOrEqual(60);
+    await using vendor = await startSteppedVendor();
+    const server = await startServer(vendor.environment);
+    const client = createClient({ baseUrl: server.url });
+    // A list with every vector as a topic, and its agents named by the short ones.
+    const names = VECTORS.filter((vector) => [...vector].length <= 64);
+    for (const [index, topic] of VECTORS.entries()) {
+      const agents = [0, 1].map((step) => ({
+        provider: 'embedded',
+        name: names[(index * 2 + step) % names.length] ?? `Agent ${step}`,
+      }));
+      await client.createConversation({ topic, agents, maxTurns: 2 });
+    }
+    for (const [index, vector] of VECTORS.entries()) {
+      const scenario = { title: vector.slice(0, 200), description: vector, settings: { maxTurns: 2 } };
+      const response = await fetch(`${server.url}/scenarios/vector-${index}`, {
+        method: 'PUT',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(scenario),
+      });
+      expect(response.status).toBe(201);
+    }
+    const { page } = await openPage(server.url);
+    const list = page.getByRole('list', { name: 'Conversations' });
+    await expect.poll(() => list.getByRole('link').count()).toBeGreaterThanOrEqual(50);
+    await page.getByRole('radio').nth(VECTORS.length).check();
+    await expectNothingToAct(page);
+
+    const agents = [
+      { provider: 'local', name: names[0] ?? '' },
+      { provider: 'local', name: names[1] ?? '' },
+    ];
+    const { id } = await startTalk(server.url, { topic: VECTORS[0] ?? '', agents, maxTurns: 2 });
+    await page.goto(`${server.url}/c/${id}`);
+    const { articles, status } = talkView(page);
+    const streamed = await vendor.nextCall();
+    for (const vector of VECTORS) await streamed.say(`${vector}\n\n`);
+    await articles.getByText(VECTORS.at(-1) ?? '').waitFor();
+    streamed.finish();
+    const inOne = await vendor.nextCall();
+    await inOne.say(
+      VECTORS.map((vector) => `> ${vector}\n\n- ${vector}\n\n\`\`\`html\n${vector}\n\`\`\`\n\n`).join(''),
+    );
+    inOne.finish();
+    await status.getByText(/terminated/i).waitFor();
+    await expectNothingToAct(page);
+    await page.goto(`${server.url}/compare?ids=${id}`);
+    await page.getByRole('article').nth(2).waitFor();
+    await expectNothingToAct(page);
+    for (const vector of VECTORS.slice(0, 10)) {
+      await page.goto(`${server.url}/compare?ids=${encodeURIComponent(vector)}`);
+      await page.goto(`${server.url}/c/${encodeURIComponent(vector)}`);
+    }
+    await expectNothingToAct(page);
+  });
+
+  it('asks for at most 60 kB of script to begin with, and 100 kB in all', async () => {
+    await openPage((await startServer()).url);
+    const sizeOf = (file: string): number => gzipSync(readFileSync(new URL(file, BUILT))).length;
+    const html = readFileSync(new URL('index.html', BUILT), 'utf8');
+    const first = [...html.matchAll(/src="\/(assets\/[^"]+\.js)"/g)].map(([, file = '']) => file);
+    const all = readdirSync(new URL('assets/', BUILT)).filter((file) => file.endsWith('.js'));
+    expect(first).not.toEqual([]);
+    expect(first.reduce((sum, file) => sum + sizeOf(file), 0)).toBeLessThanOrEqual(60 * KB);
+    expect(all.reduce((sum, file) => sum + sizeOf(`assets/${file}`), 0)).toBeLessThanOrEqual(100 * KB);
+  });
+
+  it('8.9: its files are kept for ever, its document is asked for again, and both say what they may', async () => {
+    const { url } = await startServer();
+    const document = await fetch(url);
+    const policy = document.headers.get('content-security-policy') ?? '';
+    for (const directive of [
+      "default-src 'none'",
+      "script-src 'self'",
+      "style-src 'self'",
+      "connect-src 'self'",
+    ]) {
+      expect(policy.split('; ')).toContain(directive);
+    }
+    expect(policy).not.toMatch(/unsafe|\*|https?:|data:/);
+    const html = await document.text();
+    expect(html).not.toMatch(/<style|<script(?![^>]* src=)|\son\w+=|https?:\/\//);
+    const etag = document.headers.get('etag') ?? '';
+    expect((await fetch(url, { headers: { 'if-none-match': etag } })).status).toBe(304);
+    const [, script = ''] = /src="([^"]+\.js)"/.exec(html) ?? [];
+    const file = await fetch(url + script, { headers: { 'accept-encoding': 'br' } });
+    expect(Object.fromEntries(file.headers)).toMatchObject({
+      'cache-control': 'public, max-age=31536000, immutable',
+      'content-encoding': 'br',
+      'content-type': 'text/javascript; charset=utf-8',
+      'x-content-type-options': 'nosniff',
+    });
+  });
+});
+
+/** Besides this, dialogs, complaints of the policy and requests elsewhere fail the test as it ends. */
+async function expectNothingToAct(page: Page): Promise<void> {
+  const found = await page.evaluate<unknown>(`({
+    acted: window.acted,
+    elements: [...document.body.querySelectorAll(
+      'script, iframe, object, embed, base, meta, link, form[action], img, video, audio, math, foreignObject, style, animate, set'
+    )].map((element) => element.outerHTML),
+    handlers: [...document.querySelectorAll('*')].flatMap((element) =>
+      element.getAttributeNames().filter((name) => name.startsWith('on') || name === 'srcdoc' || name === 'style' && element.closest('.body'))),
+    links: [...document.querySelectorAll('a')].map((link) => link.protocol).filter((protocol) => !['http:', 'https:', 'mailto:'].includes(protocol)),
+  })`);
+  expect(found).toEqual({ elements: [], handlers: [], links: [] });
+}
