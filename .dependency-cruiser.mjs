@@ -43,7 +43,7 @@ export default {
     only('providers', 'config', 'conversation', 'embedded-pair', 'errors', 'security'),
     only('embedded-pair', 'conversation'),
     only('protection', 'conversation', 'errors', 'storage/redis'),
-    only('storage', 'conversation', 'errors', 'protocol', 'live/messages', 'slices'),
+    only('storage', 'conversation', 'errors', 'protocol', 'live/messages', 'security/secrets', 'slices'),
     only('export', 'conversation', 'protocol', 'slices'),
     only('live', 'conversation', 'errors', 'protocol'),
     only('guards', 'config', 'conversation', 'security'),

@@ -18,6 +18,7 @@ import type { Provider, ProviderError } from './conversation/turn/provider.ts';
 import { retryDelayMs } from './conversation/turn/retry.ts';
 import { registerMcpDoor } from './doors/mcp/door.ts';
 import { registerOpenAiDoor } from './doors/openai/door.ts';
+import { lazyWebhooks } from './doors/webhooks/lazy.ts';
 import { configuredGuards } from './guards/configured.ts';
 import { Reader } from './knowledge/reading/reader.ts';
 import { createJournal } from './observability/journal.ts';
@@ -232,7 +233,17 @@ export async function compose(
     createFastify: tracing?.traceFastify(fastify) ?? fastify,
     logger,
   };
-  const app = await buildApp(serverParts, [registerOpenAiDoor, registerMcpDoor]);
+  const webhooks = lazyWebhooks(backend.webhooks, {
+    feed: backend.feed,
+    log: storage,
+    catalog: storage,
+    key: config.WEBHOOKS_SECRET_KEY,
+    allowPrivate: config.WEBHOOKS_ALLOW_PRIVATE,
+    retrySeconds: config.WEBHOOKS_RETRY_SECONDS,
+    metrics,
+    logger,
+  });
+  const app = await buildApp(serverParts, [registerOpenAiDoor, registerMcpDoor, webhooks.door]);
 
   try {
     await backend.assertUsable();
@@ -251,8 +262,11 @@ export async function compose(
   return {
     app,
     logger,
-    resume: () => runner.resume(),
     rereadKeys: () => keys?.reread(),
+    async resume() {
+      webhooks.start();
+      return await runner.resume();
+    },
     async close() {
       clearInterval(lookAtPauses);
       keys?.close();
@@ -261,6 +275,7 @@ export async function compose(
       // Only now nothing is started any more, and those who came back elsewhere have heard what was still said here.
       await runner.drain();
       await reader.close();
+      await webhooks.close();
       await backend.close();
     },
   };

@@ -5,6 +5,7 @@ import type { DailyBudget } from '../conversation/policies/budget.ts';
 import type { ScenarioStore } from '../conversation/scenarios/store.ts';
 import type { MessageSearch } from '../conversation/search/search.ts';
 import type { LiveFeed, LiveStage } from '../conversation/stream/live.ts';
+import type { WebhooksPlace } from '../doors/webhooks/lazy.ts';
 import type { SharedProtection } from '../protection/shared-protection.ts';
 import type { TicketStore } from '../protection/tickets.ts';
 import type { RunParts } from '../runner/keep-running.ts';
@@ -26,6 +27,7 @@ export interface Backend {
   knowledge: Knowledge;
   search: MessageSearch;
   live: LiveFeed & LiveStage;
+  webhooks: WebhooksPlace;
   /** Undefined where there is no limit. */
   dailyBudget: DailyBudget | undefined;
   /** The sizes of the database's files; undefined where it has none here. */

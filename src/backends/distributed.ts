@@ -13,6 +13,7 @@ import { publisherOf } from '../storage/redis/publisher.ts';
 import { RedisScenarios } from '../storage/redis/scenarios.ts';
 import { openRedisStorage } from '../storage/redis/storage.ts';
 import { FollowingSearch } from '../storage/search/following-search.ts';
+import { RedisWebhooks } from '../storage/redis/webhooks.ts';
 import { StorageError } from '../storage/storage-error.ts';
 import type { Backend } from './backend.ts';
 
@@ -72,6 +73,12 @@ export function openDistributed(
     scenarios: new RedisScenarios(client, PREFIX),
     knowledge,
     live,
+    // The key is the configuration's: other instances read what is sealed here.
+    webhooks: {
+      mayBeThere: true,
+      open: () => new RedisWebhooks(client, PREFIX),
+      ownKey: () => undefined,
+    },
     dailyBudget:
       dailyLimitUsd === Infinity
         ? undefined

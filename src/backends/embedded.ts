@@ -6,6 +6,7 @@ import { UNSHARED } from '../protection/shared-protection.ts';
 import { LocalTickets } from '../protection/tickets.ts';
 import { LocalRunner } from '../runner/local.ts';
 import { openSqliteStorage, readSqliteStorage } from '../storage/sqlite/storage.ts';
+import { keyIn, SqliteWebhooks } from '../storage/sqlite/webhooks.ts';
 import type { Backend } from './backend.ts';
 
 /**
@@ -26,6 +27,7 @@ export function openEmbedded(
   const storage =
     holder === null ? readSqliteStorage(folder, live) : openSqliteStorage(folder, holder, live, onAppend);
   const knowledge = new LocalKnowledge(join(folder, KNOWLEDGE_FILE));
+  let webhooks: SqliteWebhooks | undefined;
   const now = (): Date => new Date();
   return {
     name: 'sqlite',
@@ -35,6 +37,14 @@ export function openEmbedded(
     search: storage.search,
     knowledge,
     live,
+    webhooks: {
+      mayBeThere: SqliteWebhooks.isIn(folder),
+      open: () => {
+        webhooks = new SqliteWebhooks(folder);
+        return webhooks;
+      },
+      ownKey: () => keyIn(folder),
+    },
     dailyBudget: dailyLimitUsd === Infinity ? undefined : new LocalDailyBudget(dailyLimitUsd, storage, now),
     fileBytes: () => storage.fileBytes(),
     protection: UNSHARED,
@@ -44,6 +54,7 @@ export function openEmbedded(
     assertUsable: async () => {},
     async close() {
       await knowledge.close();
+      webhooks?.close();
       storage.close();
     },
   };

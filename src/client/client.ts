@@ -9,6 +9,7 @@ import type {
   ConversationsQuery,
   ForkRequest,
   LogQuery,
+  MadeWebhook,
   Message,
   MessagesQuery,
   Page,
@@ -22,6 +23,9 @@ import type {
   SearchResult,
   StreamFrame,
   TimelineEntry,
+  Webhook,
+  WebhookRequest,
+  WebhookWithDeliveries,
 } from './types.ts';
 
 export interface ClientOptions {
@@ -84,6 +88,17 @@ export interface Client {
   /** Keeps a scenario of one's own under this name. */
   putScenario(name: string, request: ScenarioRequest, options?: RequestOptions): Promise<Scenario>;
   deleteScenario(name: string, options?: RequestOptions): Promise<void>;
+  /** The answer has the secret, this once. */
+  createWebhook(request: WebhookRequest, options?: RequestOptions): Promise<MadeWebhook>;
+  webhooks(page?: { limit?: number; cursor?: string }, options?: RequestOptions): Promise<Page<Webhook>>;
+  /** With its last deliveries. */
+  webhook(id: string, options?: RequestOptions): Promise<WebhookWithDeliveries>;
+  deleteWebhook(id: string, options?: RequestOptions): Promise<void>;
+  testWebhook(id: string, options?: RequestOptions): Promise<void>;
+  /** Tells it everything again that happened since a time. */
+  replayWebhook(id: string, since: string, options?: RequestOptions): Promise<void>;
+  /** The secret before the new one signs, too, for 24 hours. */
+  rotateWebhook(id: string, options?: RequestOptions): Promise<MadeWebhook>;
   /** The conversation as it happens; see streamFrames. */
   watch(id: string, options?: StreamOptions): AsyncGenerator<StreamFrame, void, undefined>;
 }
@@ -201,6 +216,19 @@ export function createClient({ baseUrl, apiKey, ...given }: ClientOptions): Clie
     async deleteScenario(name, options) {
       await send('DELETE', scenario(name), options);
     },
+    createWebhook: (request, options) => post('/webhooks', request, options),
+    webhooks: (page, options) => receive('GET', `/webhooks${query(page)}`, options),
+    webhook: (id, options) => receive('GET', webhook(id), options),
+    async deleteWebhook(id, options) {
+      await send('DELETE', webhook(id), options);
+    },
+    async testWebhook(id, options) {
+      await send('POST', `${webhook(id)}/test`, options);
+    },
+    async replayWebhook(id, since, options) {
+      await send('POST', `${webhook(id)}/replay`, { ...options, body: { since } });
+    },
+    rotateWebhook: (id, options) => post(`${webhook(id)}/rotate`, undefined, options),
     watch: (id, options) => streamFrames(streamSource(id), options),
   };
 }
@@ -216,6 +244,10 @@ function conversation(id: string): string {
 
 function scenario(name: string): string {
   return `/scenarios/${encodeURIComponent(name)}`;
+}
+
+function webhook(id: string): string {
+  return `/webhooks/${encodeURIComponent(id)}`;
 }
 
 function query(

@@ -20,3 +20,4 @@ export type { Scenario, ScenarioRequest } from '../protocol/scenarios.ts';
 export type { SearchHit } from '../protocol/search.ts';
 export type { ConversationSettings } from '../protocol/settings.ts';
 export type { TimelineEntry } from '../protocol/timeline.ts';
+export type { MadeWebhook, Webhook, WebhookRequest, WebhookWithDeliveries } from '../protocol/webhooks.ts';

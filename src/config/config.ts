@@ -75,6 +75,18 @@ function list(pattern: RegExp, takes: string) {
     .default([]);
 }
 
+/** Times with commas between them. */
+function secondsList(fallback: readonly number[]) {
+  const takes = 'takes up to 20 numbers of seconds from 0 to 604800, with commas between them';
+  return z
+    .string()
+    .transform((value) => value.split(',').map((item) => item.trim()))
+    .refine((items) => items.length <= 20 && items.every((item) => DECIMAL.test(item)), takes)
+    .transform((items) => items.map(Number))
+    .refine((items) => items.every((seconds) => seconds >= 0 && seconds <= 604_800), takes)
+    .default([...fallback]);
+}
+
 const text = z.string().optional();
 const secret = z
   .string()
@@ -157,6 +169,9 @@ const environment = z.object({
   GUARD_LLM_GUARD: choice(GUARD_MODES, 'flag'),
   LLM_GUARD_URL: url,
   ENABLE_LLM_GUARD: trueOrFalse(true),
+  WEBHOOKS_SECRET_KEY: secret,
+  WEBHOOKS_ALLOW_PRIVATE: trueOrFalse(false),
+  WEBHOOKS_RETRY_SECONDS: secondsList([5, 30, 120, 900, 3600, 21_600, 86_400]),
   OTEL_EXPORTER_OTLP_ENDPOINT: url,
   OTEL_SDK_DISABLED: likeOpenTelemetry(false),
   OTEL_SEMCONV_STABILITY_OPT_IN: text,

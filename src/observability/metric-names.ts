@@ -326,6 +326,13 @@ export const METRICS = {
     onlyWith: 'REDIS_URL',
   },
 
+  webhookDeliveries: {
+    name: 'ai_webhook_deliveries_total',
+    type: 'counter',
+    labels: ['outcome'],
+    help: 'Tries to tell a webhook, by what came of them: delivered, retried (it is tried again), failed (it is not) or disabled (answered with 410).',
+  },
+
   // The process.
   logLines: {
     name: 'ai_log_lines_total',

@@ -50,6 +50,9 @@ export interface AnsweredRequest {
   seconds: number | undefined;
 }
 
+const WEBHOOK_OUTCOMES = ['delivered', 'retried', 'failed', 'disabled'] as const;
+type WebhookOutcome = (typeof WEBHOOK_OUTCOMES)[number];
+
 /** The metrics of one process; docs/metrics.md. */
 export interface Metrics {
   /**
@@ -67,6 +70,8 @@ export interface Metrics {
   protectionShared(kind: 'circuit' | 'rate_limit', isShared: boolean): void;
   /** Guards found something in texts on their way. */
   guardFound(way: Way, found: readonly GuardFinding[]): void;
+  /** A webhook was tried to be told. */
+  webhookTried(outcome: WebhookOutcome): void;
   answered(request: AnsweredRequest): void;
   logged(level: string): void;
   /** For the server to count in. */
@@ -117,6 +122,8 @@ export function createMetrics(sources: MetricSources): Metrics {
       for (const [kind, value] of Object.entries(isShared)) gauge.set({ kind }, value ? 1 : 0);
     });
   }
+  const webhooks = registry.counter('webhookDeliveries');
+  for (const outcome of WEBHOOK_OUTCOMES) webhooks.inc({ outcome }, 0);
   const requests = registry.counter('httpRequests');
   const requestSeconds = registry.histogram('httpRequestSeconds');
   const lines: Record<string, number> = { info: 0, warn: 0, error: 0, fatal: 0 };
@@ -173,6 +180,7 @@ export function createMetrics(sources: MetricSources): Metrics {
     protectionShared: (kind, value) => {
       isShared[kind] = value;
     },
+    webhookTried: (outcome) => webhooks.inc({ outcome }),
     answered({ method, route = NO_ROUTE, status, seconds }) {
       const labels = { method, route, status: String(status) };
       requests.inc(labels);

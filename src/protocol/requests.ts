@@ -8,7 +8,7 @@ export const terminationRequest = z.strictObject({ detail: text(2000).optional()
 /** Whose path it is; what is no id is found nowhere. */
 export const idParameter = z.object({ id: z.string() });
 
-const limit = z
+export const limit = z
   .string()
   .refine((value) => /^\d{1,3}$/.test(value) && Number(value) >= 1 && Number(value) <= 200, {
     error: 'takes a whole number from 1 to 200',

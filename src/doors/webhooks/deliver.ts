@@ -1,0 +1,156 @@
+import { type ConversationLog, EVERY_TENANT, type LogEntry } from '../../conversation/log/log.ts';
+import type { Place, StoredWebhook, WebhookStore } from '../../conversation/webhooks/store.ts';
+import { readEvent } from '../../protocol/read-event.ts';
+import type { Delivery } from '../../protocol/webhooks.ts';
+import type { Answered, Outgoing } from './sender.ts';
+
+export interface DeliveryParts {
+  store: WebhookStore;
+  log: Pick<ConversationLog, 'readOn' | 'isTerminated'>;
+  send: (message: Outgoing, signal: AbortSignal) => Promise<Answered>;
+  /** The secrets of a webhook that sign now. */
+  secretsOf: (webhook: StoredWebhook) => readonly string[];
+  /** Milliseconds before each further try. */
+  retryDelays: readonly number[];
+  /** How long a place is in this hand without another word, in milliseconds; longer than a try takes. */
+  leaseMs: number;
+  now: () => number;
+  tell: (what: DeliveryHappening) => void;
+}
+
+/** What happens to deliveries, for those who count and write it down. */
+export interface DeliveryHappening {
+  type: 'delivered' | 'retried' | 'failed' | 'disabled';
+  webhookId: string;
+  delivery: Delivery;
+}
+
+const PAGE = 50;
+const GONE = 410;
+
+/**
+ * Tells a webhook, in order, what happened in a conversation behind a place, until there is nothing more, a try fails, or
+ * the place is in another's hand. Whatever is killed here, the next hand begins with the event that was not answered.
+ */
+export async function deliverFrom(
+  parts: DeliveryParts,
+  hand: string,
+  place: Place,
+  webhook: StoredWebhook,
+  signal: AbortSignal,
+): Promise<void> {
+  const { store, log, now, leaseMs } = parts;
+  let { position, tries } = place;
+  const settle = (settlement: Parameters<WebhookStore['settle']>[2]): Promise<boolean> =>
+    store.settle(hand, place, settlement);
+  for (;;) {
+    const entries = await log.readOn(place.conversationId, position, PAGE);
+    if (entries.length === 0) {
+      // Nothing follows on an end, and nothing comes of what was removed.
+      const isOver = (await log.isTerminated(place.conversationId)) !== false;
+      return void (await settle(isOver ? { type: 'gone' } : { type: 'resting', position }));
+    }
+    for (const entry of entries) {
+      // A copy in a fork.
+      if (entry.seq <= position) continue;
+      if (isTold(webhook, entry)) {
+        const outcome = signal.aborted ? 'left' : await attempt(parts, webhook, place, entry, tries, signal);
+        if (outcome === 'left') return void (await settle({ type: 'retrying', position, tries, at: 0 }));
+        if (outcome === 'disabled') return void (await settle({ type: 'gone' }));
+        if (outcome !== 'done') {
+          return void (await settle({ type: 'retrying', position, tries: tries + 1, at: outcome }));
+        }
+      }
+      tries = 0;
+      position = entry.seq + copiesBehind(entry);
+      if (!isTold(webhook, entry) && entry !== entries.at(-1)) continue;
+      if (!(await settle({ type: 'moved', position, until: now() + leaseMs }))) return;
+    }
+  }
+}
+
+/**
+ * One try.
+ *
+ * @returns `done` also where it was the last in vain; a time: tried again then; `left`: it was broken off here
+ */
+async function attempt(
+  { store, send, secretsOf, retryDelays, now, tell }: DeliveryParts,
+  webhook: StoredWebhook,
+  { conversationId }: Place,
+  entry: LogEntry,
+  triesBefore: number,
+  signal: AbortSignal,
+): Promise<'done' | 'disabled' | 'left' | number> {
+  const event = readEvent(entry.json);
+  const id = messageId(conversationId, entry.seq);
+  const body = JSON.stringify({ type: event.type, timestamp: event.at, data: { conversationId, event } });
+  const startedAt = now();
+  const { status, error } = await sendSigned(send, secretsOf, webhook, { id, body }, signal);
+  if (status === null && signal.aborted) return 'left';
+  const isGone = status === GONE;
+  const isDelivered = status !== null && status >= 200 && status < 300;
+  const delay = isDelivered || isGone ? undefined : retryDelays[triesBefore];
+  const at = delay === undefined ? null : now() + delay;
+  const delivery: Delivery = {
+    id,
+    conversationId,
+    seq: entry.seq,
+    type: event.type,
+    status: isDelivered ? 'delivered' : at === null ? 'failed' : 'retrying',
+    attempts: triesBefore + 1,
+    lastAttemptAt: new Date(startedAt).toISOString(),
+    nextAttemptAt: at === null ? null : new Date(at).toISOString(),
+    responseStatus: status,
+    error: isDelivered ? null : (error ?? `answered with ${status}`),
+  };
+  await store.noteDelivery(webhook.id, delivery);
+  const type = isDelivered ? 'delivered' : isGone ? 'disabled' : at === null ? 'failed' : 'retried';
+  tell({ type, webhookId: webhook.id, delivery });
+  if (isGone) {
+    const current = await store.get(EVERY_TENANT, webhook.id);
+    if (current) await store.replace({ ...current, status: 'disabled' });
+    return 'disabled';
+  }
+  return at ?? 'done';
+}
+
+/** @returns an answer of no status where the secrets can't be read */
+export async function sendSigned(
+  send: DeliveryParts['send'],
+  secretsOf: DeliveryParts['secretsOf'],
+  webhook: StoredWebhook,
+  message: { id: string; body: string },
+  signal: AbortSignal,
+): Promise<Answered> {
+  let secrets: readonly string[];
+  try {
+    secrets = secretsOf(webhook);
+  } catch {
+    return { status: null, error: 'its secret can not be read: WEBHOOKS_SECRET_KEY is another' };
+  }
+  return await send({ ...message, url: webhook.url, secrets }, signal);
+}
+
+/** The same on every try, and for every webhook. */
+function messageId(conversationId: string, seq: number): string {
+  return `msg_${conversationId}_${seq}`;
+}
+
+/** Whether a webhook asked for an event, and for what happened then. */
+function isTold({ events, since }: StoredWebhook, { type, json }: LogEntry): boolean {
+  if (!events.includes('*') && !events.includes(type)) return false;
+  return timeOf(json) >= since;
+}
+
+/** How many events behind the first of a fork are copies, which nobody is told of. */
+function copiesBehind({ type, json }: LogEntry): number {
+  if (type !== 'conversation.created') return 0;
+  const event = readEvent(json);
+  return event.type === 'conversation.created' ? (event.copies ?? 0) : 0;
+}
+
+/** ISO 8601 in UTC with milliseconds, which sorts as text. */
+function timeOf(json: string): string {
+  return (JSON.parse(json) as { at: string }).at;
+}

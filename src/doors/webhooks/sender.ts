@@ -1,0 +1,72 @@
+import { Webhook as Signer } from 'standardwebhooks';
+import { Agent, buildConnector, request } from 'undici';
+import type { AddressGuard } from '../../security/outgoing.ts';
+
+/** A message as it is sent, the same on each try. */
+export interface Outgoing {
+  id: string;
+  url: string;
+  body: string;
+  /** All that sign, `whsec_…`. */
+  secrets: readonly string[];
+}
+
+/** How a try went; success is any status of 200 to 299. */
+export interface Answered {
+  status: number | null;
+  error: string | null;
+}
+
+/** For connection, answer and all, in milliseconds. */
+const ANSWER_MS = 15_000;
+/** What a receiver says is thrown away; beyond this its connection is. */
+const MOST_ANSWER_BYTES = 64 * 1024;
+
+/** Sends messages by the Standard Webhooks specification: https://github.com/standard-webhooks/standard-webhooks */
+export class Sender {
+  readonly #guard: AddressGuard;
+  readonly #agent: Agent;
+  readonly #answerMs: number;
+
+  constructor(guard: AddressGuard, answerMs: number = ANSWER_MS) {
+    this.#guard = guard;
+    this.#answerMs = answerMs;
+    // Who is connected to already isn't looked up again: no connection is kept for the next message.
+    this.#agent = new Agent({
+      pipelining: 0,
+      connect: buildConnector({ lookup: guard.lookup, timeout: answerMs }),
+    });
+  }
+
+  async send({ id, url, body, secrets }: Outgoing, signal: AbortSignal): Promise<Answered> {
+    const now = new Date();
+    const bound = AbortSignal.timeout(this.#answerMs);
+    try {
+      // A plain address is connected to without a look-up.
+      await this.#guard.assertAllowed(url);
+      const { statusCode, body: answer } = await request(url, {
+        dispatcher: this.#agent,
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          'user-agent': 'ai-conversation-platform',
+          'webhook-id': id,
+          'webhook-timestamp': String(Math.floor(now.getTime() / 1000)),
+          'webhook-signature': secrets.map((secret) => new Signer(secret).sign(id, now, body)).join(' '),
+        },
+        body,
+        signal: AbortSignal.any([signal, bound]),
+      });
+      void answer.dump({ limit: MOST_ANSWER_BYTES, signal: bound }).catch(() => {});
+      return { status: statusCode, error: null };
+    } catch (error) {
+      if (bound.aborted) return { status: null, error: `no answer within ${this.#answerMs / 1000} s` };
+      const { code, message } = error as NodeJS.ErrnoException;
+      return { status: null, error: message || code || 'the connection failed' };
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#agent.destroy();
+  }
+}
