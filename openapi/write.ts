@@ -4,15 +4,17 @@ import { join } from 'node:path';
 import { compose } from '../src/compose.ts';
 import { readConfig } from '../src/config/config.ts';
 
-/** Writes openapi.json beside this file: what a server that nothing is configured for gives at /openapi.json. */
+/** Writes beside this file what a server that nothing is configured for gives at /openapi.json and /asyncapi.json. */
 const folder = mkdtempSync(join(tmpdir(), 'openapi-'));
 try {
   const config = readConfig({ DATA_DIR: folder, LOG_LEVEL: 'silent' }, join(folder, '.env'));
   const platform = await compose(config, { write: () => {} });
-  const { body } = await platform.app.inject('/openapi.json');
+  for (const name of ['openapi.json', 'asyncapi.json']) {
+    const { body } = await platform.app.inject(`/${name}`);
+    const text = JSON.stringify(JSON.parse(body), null, 2);
+    writeFileSync(new URL(name, import.meta.url), `${text}\n`);
+  }
   await platform.close();
-  const text = JSON.stringify(JSON.parse(body), null, 2);
-  writeFileSync(new URL('openapi.json', import.meta.url), `${text}\n`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

@@ -16,6 +16,7 @@ import type { BindModel } from './conversation/turn/model-binding.ts';
 import { runConversation } from './conversation/turn/orchestrator.ts';
 import type { Provider, ProviderError } from './conversation/turn/provider.ts';
 import { retryDelayMs } from './conversation/turn/retry.ts';
+import { registerAsyncApi } from './doors/asyncapi/door.ts';
 import { registerMcpDoor } from './doors/mcp/door.ts';
 import { registerOpenAiDoor } from './doors/openai/door.ts';
 import { lazyWebhooks } from './doors/webhooks/lazy.ts';
@@ -243,7 +244,12 @@ export async function compose(
     metrics,
     logger,
   });
-  const app = await buildApp(serverParts, [registerOpenAiDoor, registerMcpDoor, webhooks.door]);
+  const app = await buildApp(serverParts, [
+    registerOpenAiDoor,
+    registerMcpDoor,
+    webhooks.door,
+    registerAsyncApi,
+  ]);
 
   try {
     await backend.assertUsable();

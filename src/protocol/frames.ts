@@ -9,7 +9,7 @@ const frame = z.object({
 });
 
 /** An entry of the log, as a stream brings it. */
-const durableFrame = z.intersection(conversationEvent, frame);
+export const durableFrame = z.intersection(conversationEvent, frame);
 
 const attemptFrame = frame.extend({
   turn: z.number().int(),
@@ -18,19 +18,19 @@ const attemptFrame = frame.extend({
   agent: z.string(),
 });
 
-const turnStarted = attemptFrame.extend({
+export const turnStarted = attemptFrame.extend({
   type: z.literal('turn.started'),
   provider: z.string(),
   model: z.string(),
 });
 
-const turnDelta = attemptFrame.extend({
+export const turnDelta = attemptFrame.extend({
   type: z.literal('turn.delta'),
   /** The text that follows on what the attempt has said so far. */
   text: z.string(),
 });
 
-const turnFailed = attemptFrame.extend({
+export const turnFailed = attemptFrame.extend({
   type: z.literal('turn.failed'),
   error: z.string(),
   /** When the turn is tried again, in milliseconds; null where it isn't. */
@@ -41,7 +41,7 @@ const turnFailed = attemptFrame.extend({
  * The last frame of a reader over Server-Sent Events who has had events that are gone; over a WebSocket the close
  * code says so. It has no cursor: whoever gets it begins anew.
  */
-const streamRewritten = z.object({ type: z.literal('stream.rewritten'), conversationId: z.string() });
+export const streamRewritten = z.object({ type: z.literal('stream.rewritten'), conversationId: z.string() });
 
 /**
  * What a stream brings. A newer server may send types that are not listed here: they come through as they

@@ -33,6 +33,17 @@ export const readMessagesArguments = z.strictObject({
   cursor: z.string().optional().meta({ description: 'The nextCursor of the page before' }),
 });
 
+export const searchArguments = z.strictObject({
+  q: z
+    .string()
+    .meta({ description: 'Words that must all occur; "a phrase" as it stands, word* as a beginning' }),
+  sender: z.string().optional(),
+  createdAfter: z.string().optional().meta({ format: 'date-time' }),
+  createdBefore: z.string().optional().meta({ format: 'date-time' }),
+  limit,
+  cursor: z.string().optional().meta({ description: 'The nextCursor of the page before' }),
+});
+
 export const waitArguments = z.strictObject({
   id,
   timeoutSeconds: z

@@ -61,6 +61,7 @@ describe.each(REVISIONS)('13.1: /mcp in the revision %s', (revision, mode) => {
       get_conversation: ['id'],
       read_messages: ['cursor', 'id', 'limit', 'q', 'sender'],
       wait_for_end: ['id', 'timeoutSeconds'],
+      search: ['createdAfter', 'createdBefore', 'cursor', 'limit', 'q', 'sender'],
       say: ['content', 'id', 'interrupt', 'role', 'sender', 'visibleTo'],
       pause: ['detail', 'id', 'now'],
       resume: ['id'],
@@ -96,6 +97,12 @@ describe.each(REVISIONS)('13.1: /mcp in the revision %s', (revision, mode) => {
     });
     expect([...first.items, ...rest.items]).toHaveLength(9);
     expect(rest.nextCursor).toBeNull();
+    const hits = await use<{ items: { conversationId: string }[] }>(client, 'search', {
+      q: 'coffee',
+      limit: 1,
+    });
+    expect(hits.items).toMatchObject([{ conversationId: id }]);
+    expect(await refused(client, 'search', { q: ' ' })).toMatchObject({ code: 'validation_failed' });
     expect(await use(client, 'get_conversation', { id })).toEqual(await get(url, id));
 
     const { resourceTemplates } = await client.listResourceTemplates();

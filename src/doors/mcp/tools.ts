@@ -6,7 +6,7 @@ import { say } from '../../conversation/hands/say.ts';
 import { newConversation } from '../../conversation/log/creation.ts';
 import { invalid } from '../../errors.ts';
 import type { Conversation } from '../../protocol/conversation.ts';
-import { messagesQuery } from '../../protocol/requests.ts';
+import { messagesQuery, searchQuery } from '../../protocol/requests.ts';
 import {
   endArguments,
   idArguments,
@@ -14,6 +14,7 @@ import {
   pauseArguments,
   readMessagesArguments,
   sayArguments,
+  searchArguments,
   startArguments,
   waitArguments,
 } from '../../protocol/tools.ts';
@@ -24,6 +25,7 @@ import { guardedBody, tellOf } from '../../server/guarding.ts';
 import type { ServerParts } from '../../server/parts.ts';
 import { endByUser, findById } from '../../server/routes/conversations.ts';
 import { takeHandOn } from '../../server/routes/hands.ts';
+import { found } from '../../server/routes/search.ts';
 import { messagesOf } from '../../server/routes/transcripts.ts';
 import { faultsOf } from '../../server/validation.ts';
 import { answered } from './answer.ts';
@@ -125,17 +127,34 @@ export function registerTools(
     },
   });
 
+  const { search } = parts;
+  if (search) {
+    tool('search', 'conversations:read', {
+      says: 'Finds messages of all conversations by their words, best match first.',
+      takes: searchArguments,
+      annotations: READS,
+      async does({ limit, ...given }, signal) {
+        const asked = searchQuery.safeParse({
+          ...given,
+          ...(limit === undefined ? {} : { limit: `${limit}` }),
+        });
+        if (!asked.success) throw invalid(faultsOf(asked.error));
+        return await found(search, callerOf(request).reads, asked.data, signal);
+      },
+    });
+  }
+
   tool('say', 'conversations:write', {
     says: 'Says something in a conversation: as a person who watches, as the moderator, or as the human agent whose turn it is.',
     takes: sayArguments(parts.maxMessageLength),
     annotations: ADDS,
     async does({ id, ...given }) {
       const record = await findById(parts, request, id);
-      const { body, found } = await guardedBody(parts, request, record.settings, given, [
+      const { body, found: findings } = await guardedBody(parts, request, record.settings, given, [
         'content',
         'sender',
       ]);
-      const { events } = await takeHandOn(parts, request, record, say({ ...body, found }));
+      const { events } = await takeHandOn(parts, request, record, say({ ...body, found: findings }));
       const [said] = events;
       if (said?.type !== 'message') throw new Error('nothing was said');
       return said.message;

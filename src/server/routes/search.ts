@@ -1,5 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { z } from 'zod';
+import type { TenantScope } from '../../conversation/log/log.ts';
 import { parseQuery } from '../../conversation/search/query.ts';
 import type { MessageSearch } from '../../conversation/search/search.ts';
 import { searchList } from '../../protocol/lists.ts';
@@ -27,20 +29,22 @@ export function registerSearch(server: FastifyInstance, search: MessageSearch): 
       },
     },
     async (request, reply) => {
-      const { q, sender, createdAfter, createdBefore, limit, cursor } = request.query;
-      const query = {
-        terms: parseQuery(q),
-        sender,
-        createdAfter,
-        createdBefore,
-        labels: labelsIn(request.query),
-      };
-      const { reads } = callerOf(request);
-      const found = await search.search(reads, query, { limit, cursor }, goneWith(reply));
-      const { items, nextCursor, isIncomplete } = found;
-      return { items, nextCursor, ...(isIncomplete ? { incomplete: true } : {}) };
+      return await found(search, callerOf(request).reads, request.query, goneWith(reply));
     },
   );
+}
+
+/** What a query finds, as it is answered. */
+export async function found(
+  search: MessageSearch,
+  reads: TenantScope,
+  asked: z.output<typeof searchQuery>,
+  signal: AbortSignal,
+) {
+  const { q, sender, createdAfter, createdBefore, limit, cursor } = asked;
+  const query = { terms: parseQuery(q), sender, createdAfter, createdBefore, labels: labelsIn(asked) };
+  const { items, nextCursor, isIncomplete } = await search.search(reads, query, { limit, cursor }, signal);
+  return { items, nextCursor, ...(isIncomplete ? { incomplete: true } : {}) };
 }
 
 /** Aborted when who asked has gone. */
