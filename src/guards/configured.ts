@@ -1,7 +1,10 @@
 import type { Config } from '../config/config.ts';
 import type { Guards, ScannerName } from '../conversation/stages/guard.ts';
 import { createGuards } from './guards.ts';
+import { injection } from './injection.ts';
 import { invisible } from './invisible.ts';
+import { llmGuardAt } from './llm-guard.ts';
+import { personalData } from './personal-data.ts';
 import { secrets } from './secrets.ts';
 
 /** What looks at texts, as the configuration says: the only place that knows which scanners there are. */
@@ -9,6 +12,7 @@ export function configuredGuards(
   config: Config,
   onFailure: (scanner: ScannerName, error: unknown) => void,
 ): Guards {
+  const { ENABLE_LLM_GUARD, LLM_GUARD_URL } = config;
   return createGuards({
     modes: {
       secrets: config.GUARD_SECRETS,
@@ -18,8 +22,8 @@ export function configuredGuards(
       llm_guard: config.GUARD_LLM_GUARD,
     },
     // What hides text goes first, so that it hides nothing from the others.
-    scanners: [invisible, secrets],
-    remote: undefined,
+    scanners: [invisible, secrets, personalData, injection],
+    remote: ENABLE_LLM_GUARD && LLM_GUARD_URL !== undefined ? llmGuardAt(LLM_GUARD_URL) : undefined,
     onFailure,
   });
 }

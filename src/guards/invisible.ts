@@ -35,6 +35,7 @@ const HAS_VARIANTS = /^[^\s\p{Cc}\p{Cf}\p{Mn}A-Za-z]$/u;
 export const invisible: StreamScanner = {
   name: 'invisible',
   context: 40,
+  nearContext: 2,
   rest: /^(?:)/,
   // A mark in the middle of a word would harm more than what it stands for.
   mark: () => '',

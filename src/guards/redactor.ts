@@ -11,8 +11,9 @@ const OFTEN = 256;
  */
 export class Redactor {
   readonly #scanner: StreamScanner;
-  /** What was let out last, as it was before. */
-  #context = '';
+  /** What was let out last, as it was before: at least as much of it as is context, and the end of it at hand. */
+  #passed = '';
+  #near = '';
   #held = '';
   #isInside = false;
   #lookAgainAt = 0;
@@ -25,15 +26,16 @@ export class Redactor {
   push(piece: string): string {
     const added = this.#isInside ? this.#leave(piece) : piece;
     if (added === '') return '';
+    if (this.#held === '' && this.#scanner.isHarmless(this.#near + added)) return this.#pass(added);
     const held = this.#held + added;
     // Of a long run of letters, nothing is learnt from each of them.
     if (this.#held.length >= OFTEN && held.length < this.#lookAgainAt && !/\s/.test(added)) {
       this.#held = held;
       return '';
     }
-    const text = this.#context + held;
-    const from = this.#context.length;
-    if (this.#scanner.isHarmless(text)) return this.#let(text, from, text.length, []);
+    const context = this.#passed.slice(-this.#scanner.context);
+    const text = context + held;
+    const from = context.length;
     const matches = this.#scanner.scan(text, from);
     const settled = this.#scanner.heldFrom(text, from);
     const open = matches.find(({ to }) => to > settled);
@@ -48,8 +50,9 @@ export class Redactor {
   /** The rest. */
   end(): string {
     if (this.#held === '') return '';
-    const text = this.#context + this.#held;
-    const from = this.#context.length;
+    const context = this.#passed.slice(-this.#scanner.context);
+    const text = context + this.#held;
+    const from = context.length;
     return this.#let(text, from, text.length, this.#scanner.scan(text, from));
   }
 
@@ -60,9 +63,16 @@ export class Redactor {
     return rest;
   }
 
+  #pass(text: string): string {
+    this.#passed += text;
+    if (this.#passed.length > MOST_HELD) this.#passed = this.#passed.slice(-this.#scanner.context);
+    this.#near = (this.#near + text).slice(-this.#scanner.nearContext);
+    return text;
+  }
+
   #let(text: string, from: number, end: number, matches: readonly Match[]): string {
     count(this.tally, matches);
-    this.#context = text.slice(Math.max(0, end - this.#scanner.context), end);
+    this.#pass(text.slice(from, end));
     this.#held = text.slice(end);
     this.#lookAgainAt = this.#held.length * 1.25;
     if (matches.length === 0) return text.slice(from, end);

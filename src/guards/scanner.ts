@@ -11,7 +11,7 @@ export interface Match {
 export interface Scanner {
   readonly name: Exclude<ScannerName, 'llm_guard'>;
 
-  /** Quick: whether there can be nothing in a text, and nothing can begin in it. */
+  /** Quick: whether there can be nothing in a text, and nothing can have begun at its end. */
   isHarmless(text: string): boolean;
 
   /** What is found from a place on, in order, without overlaps. What stands before that place counts as context. */
@@ -28,6 +28,8 @@ export interface Scanner {
 export interface StreamScanner extends Scanner {
   /** How many characters before a match may have a say in it. */
   readonly context: number;
+  /** How many characters before a piece have to be harmless, too, for it to be let out unseen. */
+  readonly nearContext: number;
   /** The end of a text from which on it isn't settled; its length where all of it is. */
   heldFrom(text: string, from: number): number;
   /** What a match goes on with that is longer than what is held back; it matches the empty text, too. */

@@ -1,4 +1,11 @@
-import { literally, TOKEN_HINT, TOKEN_PATTERNS, TOKEN_SOURCE } from '../security/token-patterns.ts';
+import {
+  BEHIND_PATTERNS,
+  BEHIND_SOURCE,
+  literally,
+  TOKEN_HINT,
+  TOKEN_PATTERNS,
+  TOKEN_SOURCE,
+} from '../security/token-patterns.ts';
 import { type Match, markOf, type StreamScanner, settleOverlaps } from './scanner.ts';
 
 /** What a secret's name ends with, where it is given by name. */
@@ -25,25 +32,26 @@ const CREDENTIALS_OPEN = new RegExp(
   'i',
 );
 
-/** Addresses that are a secret themselves. */
-const HOOKS =
-  /(?<=hooks\.slack\.com\/(?:services|workflows|triggers)\/)[\w/]{20,}|(?<=discord(?:app)?\.com\/api\/webhooks\/\d{15,22}\/)[\w-]{40,}|(?<=\bapi\.telegram\.org\/bot)\d{6,12}:[\w-]{30,}|(?<=\b\d{8,10}:)AA[\w-]{30,}/g;
-const HOOKS_OPEN =
-  /(?<=hooks\.slack\.com\/(?:services|workflows|triggers)\/|discord(?:app)?\.com\/api\/webhooks\/\d{15,22}\/|api\.telegram\.org\/bot|\b\d{8,10}:)[\w/:-]*$/;
+const BEHIND = new RegExp(BEHIND_SOURCE, 'g');
+const BEHIND_TAIL = /[\w/:=-]*$/;
+const BEHIND_OPEN = new RegExp(
+  String.raw`(?<=${BEHIND_PATTERNS.map(({ before }) => before).join('|')})[\w/:=-]*$`,
+  'g',
+);
 
 const KEY_BEGINS = /-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----/g;
 const KEY_ENDS = /-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----/g;
 const KEY_MAY_BEGIN = /-{1,5}(?:(?<=-----)B[A-Z0-9 ]{0,60}-{0,4})?$/;
 /** Behind the first line there are headers, or a line of the key itself, perhaps not yet all of it. */
 const KEY_GOES_ON =
-  /^(?:\s|\\[nr])*(?:$|[A-Za-z0-9+/=]{1,15}$|[A-Za-z0-9+/=]{16}|(?:Proc-Type|DEK-Info|Version|Comment|Hash)\b)/;
+  /^(?:\s|\\[nr])*(?:\\?$|[A-Za-z0-9+/=:-]{1,15}\\?$|[A-Za-z0-9+/=]{16}|(?:Proc-Type|DEK-Info|Version|Comment|Hash)\b)/;
 const KEY_LINES =
   /^(?:[A-Za-z0-9+/=]{16,}|\s|\\[nr]|(?:Proc-Type|DEK-Info|Version|Comment|Hash):[^\n\\]*|[A-Za-z0-9+/=]+(?=\s|\\|$))*/;
 const LONGEST_KEY = 16_000;
 
 /** Who only shows where a secret would be. */
 const PLACEHOLDER =
-  /^[$%{<[(*.x#_-]|^(?:your|my|the|an?|some|example|sample|dummy|changeme|placeholder|redacted|process\.env|os\.|env\.|config\.|undefined|null|none|true|false)|[([{]|\*{3}|x{6}|\.{3}|(?<![A-Z])example|your[_-]|change[_-]?me|placeholder/;
+  /^[$%{<[(*.#_-]|^(?:your|my|the|an?|some|example|sample|dummy|changeme|placeholder|redacted|process\.env|os\.|env\.|config\.|undefined|null|none|true|false)|[([{]|\*{3}|x{6}|\.{3}|(?<![A-Z])example|your[_-]|change[_-]?me|placeholder/;
 
 const TOKENS = new RegExp(TOKEN_SOURCE, 'g');
 const TOKEN_TAIL = /[\w.+/=~%,-]*$/;
@@ -60,13 +68,14 @@ const WHOLE_BEGINNING = new RegExp(
 const WORD_START = /(?<![A-Za-z0-9])[A-Za-z0-9]/g;
 
 const SUSPICIOUS =
-  /[-_:=@]|AIza|A[KSB]IA|ACCA|ABSK|SG\.|ya29|hv[sbr]\.|dp\.|dapi|eyJ|patAT|atlasv1|xoxe|SK[a-f0-9]|bearer/i;
-const LAST_WORD = /[A-Za-z0-9.]{1,18}$/;
+  /[-_:=@/]|AIza|A[KSB]IA|ACCA|ABSK|SG\.|ya29|hv[sbr]\.|dp\.|dapi|eyJ|pat[A-Z0-9]|atlasv1|xoxe|SK[a-f0-9]|[Bb]earer|BEARER/;
 
 /** Keys, tokens, private keys, and passwords in addresses; docs/guards.md has the kinds. */
 export const secrets: StreamScanner = {
   name: 'secrets',
   context: 96,
+  // Between a name and its value.
+  nearContext: 18,
   rest: /^[\w.+/=~%,-]+/,
   mark: markOf,
 
@@ -83,7 +92,7 @@ export const secrets: StreamScanner = {
         isPlaceholder(found.slice(found.indexOf(':') + 1)) ? undefined : 'connection_string',
       );
     }
-    collect(matches, HOOKS, text, from, () => 'webhook_url');
+    collect(matches, BEHIND, text, from, (found) => kindIn(BEHIND_PATTERNS, found));
     if (NAMED_HINT.test(text)) {
       collect(matches, NAMED, text, from, ([found]) => (isRandom(found) ? 'named_secret' : undefined));
     }
@@ -92,9 +101,9 @@ export const secrets: StreamScanner = {
 
   heldFrom(text, from) {
     let held = Math.min(tokenFrom(text, from), keyFrom(text, from));
-    if (text.includes(':')) {
-      held = Math.min(held, openAt(CREDENTIALS_OPEN, text), openAt(HOOKS_OPEN, text));
-    }
+    if (text.includes('://')) held = Math.min(held, openAt(CREDENTIALS_OPEN, text));
+    BEHIND_OPEN.lastIndex = Math.max(from, openAt(BEHIND_TAIL, text));
+    held = Math.min(held, openAt(BEHIND_OPEN, text));
     if (NAMED_HINT.test(text)) held = Math.min(held, valueFrom(text));
     return Math.min(text.length, Math.max(from, held));
   },
@@ -115,10 +124,14 @@ function collect(
 }
 
 function kindOfToken(found: RegExpExecArray): string | undefined {
-  const place = found.findIndex((group, index) => index > 0 && group !== undefined);
-  const kind = TOKEN_PATTERNS[place - 1]?.kind;
+  const kind = kindIn(TOKEN_PATTERNS, found);
   // Of a name in code or a word with a dash, no part is random.
   return kind !== undefined && looksRandom(found[0].slice(3)) ? kind : undefined;
+}
+
+/** The kind in a table whose pattern matched, each of which is a group. */
+function kindIn(table: readonly { kind: string }[], found: RegExpExecArray): string | undefined {
+  return table[found.findIndex((group, index) => index > 0 && group !== undefined) - 1]?.kind;
 }
 
 /** Whether a token has something else in it than words: digits, or letters of both cases in disorder. */
@@ -135,6 +148,13 @@ function isPlaceholder(value: string): boolean {
 /** Whether a value that is given as a secret is one: neither a word, a name in code, nor a placeholder. */
 function isRandom(value: string): boolean {
   if (PLACEHOLDER.test(value)) return false;
+  // A name in code, or words with a number behind them.
+  if (
+    /^[A-Za-z_$]+\d{0,4}[A-Za-z_$]*(?:\.[\w$]+)*$/.test(value) ||
+    /^[A-Za-z]+(?:[-_. ][A-Za-z]+)+[-_. ]?\d*$/.test(value)
+  ) {
+    return false;
+  }
   const kinds = [/[a-z]/, /[A-Z]/, /\d/, /[^\w]/].filter((kind) => kind.test(value)).length;
   if (!/\d/.test(value) || !/[A-Za-z]/.test(value)) return false;
   if (value.length < 16) return kinds >= 3 && value.length >= 10;
@@ -202,8 +222,13 @@ function tokenFrom(text: string, from: number): number {
 
 /** Whether the last word may be the beginning of a token. */
 function mayBegin(text: string): boolean {
-  const last = LAST_WORD.exec(text)?.[0];
-  return last !== undefined && tokenFrom(text, text.length - last.length) < text.length;
+  let start = text.length;
+  while (start > 0 && isWordSign(text.charCodeAt(start - 1))) start--;
+  return start < text.length && BEGINNINGS.has(text.slice(start));
+}
+
+function isWordSign(code: number): boolean {
+  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57);
 }
 
 /** Where a value begins that is given by name and may go on. */

@@ -2,6 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { ConversationEvent } from '../../src/client/types.ts';
 import { create, ended } from '../fixtures/conversation-routes.ts';
 import { follow } from '../fixtures/follower.ts';
+import { startLlmGuard } from '../fixtures/guard/llm-guard.ts';
 import { call } from '../fixtures/http.ts';
 import { startServer } from '../fixtures/server.ts';
 import { readLog } from '../fixtures/talks.ts';
@@ -238,5 +239,33 @@ describe('8.6: on the way in', () => {
       body: { topic: '\u200b\u2060', agents: AGENTS },
     });
     expect(made.body).toMatchObject({ status: 400, errors: [{ path: 'topic' }] });
+  });
+});
+
+describe('8.6: llm_guard', () => {
+  it('is asked on both ways, and its no is heard', async () => {
+    const guard = await startLlmGuard(({ body }) => ({
+      is_valid: !(body.output ?? body.prompt).includes('dreadful'),
+      scanners: { Toxicity: 0.9 },
+    }));
+    const { server, talk } = await speaking(() => ['How ', 'dreadful!'], { LLM_GUARD_URL: guard.url });
+    const body = { topic: 'A dreadful topic', agents: AGENTS, guard: { llm_guard: 'block' } };
+    expect((await call(server.url, '/conversations', { body })).body).toMatchObject({
+      code: 'validation_failed',
+      errors: [{ path: 'topic', message: 'is blocked by the scanner llm_guard (Toxicity)' }],
+    });
+    const flagged = await talk({ maxTurns: 1 });
+    expect(messagesOf(flagged.log).at(-1)).toMatchObject({
+      content: 'How dreadful!',
+      metadata: { guard: [{ scanner: 'llm_guard', kind: 'Toxicity', action: 'flag', count: 1 }] },
+    });
+    const blocked = await talk({ guard: { llm_guard: 'block' } });
+    expect(blocked.conversation.termination).toMatchObject({
+      reason: 'guard_blocked',
+      detail: 'Ada: llm_guard (Toxicity)',
+    });
+    expect(guard.asked.map(({ path }) => path)).toContain('/analyze/output');
+    const { text } = await call(server.url, '/metrics');
+    expect(text).toContain('scanner="llm_guard",kind="any",action="block",way="out"} 1');
   });
 });

@@ -1,0 +1,50 @@
+import { request } from 'undici';
+import { z } from 'zod';
+import type { RemoteScanner } from './guards.ts';
+
+/** Milliseconds. */
+const PATIENCE_MS = 10_000;
+/** Bytes of an answer that are read at most. */
+const LONGEST_ANSWER = 16 * 1024 * 1024;
+
+const said = z.object({
+  is_valid: z.boolean(),
+  /** Risks by scanner: https://protectai.github.io/llm-guard/api/overview/ */
+  scanners: z.record(z.string(), z.number()).optional(),
+  sanitized_prompt: z.string().optional(),
+  sanitized_output: z.string().optional(),
+});
+
+/**
+ * The scanners of an LLM Guard server: https://protectai.github.io/llm-guard/api/overview/
+ *
+ * @param url of the server, without the paths of its API
+ * @param patienceMs how long an answer may take
+ */
+export function llmGuardAt(url: string, patienceMs = PATIENCE_MS): RemoteScanner {
+  const base = url.replace(/\/+$/, '');
+  return {
+    async analyze(text, asked, signal) {
+      const [path, body] =
+        asked === undefined
+          ? ['/analyze/prompt', { prompt: text }]
+          : ['/analyze/output', { prompt: asked, output: text }];
+      const answer = await request(base + path, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', accept: 'application/json' },
+        body: JSON.stringify(body),
+        signal: AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]),
+      });
+      const length = Number(answer.headers['content-length'] ?? 0);
+      if (answer.statusCode !== 200 || length > LONGEST_ANSWER) {
+        await answer.body.dump();
+        throw new Error(`LLM Guard answered with status ${answer.statusCode} and ${length} bytes`);
+      }
+      const { is_valid: isValid, scanners = {}, ...sanitized } = said.parse(await answer.body.json());
+      const passed = sanitized.sanitized_prompt ?? sanitized.sanitized_output ?? text;
+      if (isValid) return { kinds: [], text: passed };
+      const risky = Object.entries(scanners).flatMap(([name, risk]) => (risk > 0 ? [name] : []));
+      return { kinds: risky.length > 0 ? risky : ['invalid'], text: passed };
+    },
+  };
+}

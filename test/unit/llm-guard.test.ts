@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import type { GuardMode } from '../../src/conversation/stages/guard.ts';
+import { createGuards } from '../../src/guards/guards.ts';
+import { llmGuardAt } from '../../src/guards/llm-guard.ts';
+import { startLlmGuard, type Verdict } from '../fixtures/guard/llm-guard.ts';
+
+const NEVER = new AbortController().signal;
+
+async function guardedBy(mode: GuardMode, verdict: Verdict) {
+  const { url, asked } = await startLlmGuard(() => verdict);
+  const failures: string[] = [];
+  const guards = createGuards({
+    modes: { secrets: 'off', personal_data: 'off', invisible: 'off', injection: 'off', llm_guard: mode },
+    scanners: [],
+    remote: llmGuardAt(`${url}/`, 200),
+    onFailure: (scanner) => failures.push(scanner),
+  });
+  const guard = guards.of(undefined);
+  if (!guard) throw new Error('nothing looks');
+  const reply = async (...pieces: string[]) => {
+    const listening = guard.listen();
+    const shown = pieces.map((piece) => listening.push(piece));
+    return { shown, ...(await listening.end(NEVER, 'What do you think?')) };
+  };
+  return { guard, reply, asked, failures };
+}
+
+const NO: Verdict = { is_valid: false, scanners: { Toxicity: 0.9, Secrets: -1 }, sanitized: 'Nice.' };
+const finding = (kind: string, action: string) => [{ scanner: 'llm_guard', kind, action, count: 1 }];
+
+describe('8.6: llm_guard', () => {
+  it('is asked about what comes in, and about what goes out with what it answers', async () => {
+    const { guard, reply, asked } = await guardedBy('flag', { is_valid: true });
+    expect(await guard.look('Well?', 'in', NEVER)).toEqual({ text: 'Well?', found: [], isBlocked: false });
+    expect(await reply('Fi', 'ne.')).toEqual({
+      shown: ['Fi', 'ne.'],
+      text: '',
+      found: [],
+      isBlocked: false,
+    });
+    expect(asked).toEqual([
+      { path: '/analyze/prompt', body: { prompt: 'Well?' } },
+      { path: '/analyze/output', body: { prompt: 'What do you think?', output: 'Fine.' } },
+    ]);
+  });
+
+  it.each<[GuardMode, object, object]>([
+    [
+      'flag',
+      { text: 'Bad.', found: finding('Toxicity', 'flag'), isBlocked: false },
+      { shown: ['Ba', 'd.'], text: '', found: finding('Toxicity', 'flag'), isBlocked: false },
+    ],
+    [
+      'redact',
+      { text: 'Nice.', found: finding('Toxicity', 'redact'), isBlocked: false },
+      { shown: ['', ''], text: 'Nice.', found: finding('Toxicity', 'redact'), isBlocked: false },
+    ],
+    [
+      'block',
+      { text: '', found: finding('Toxicity', 'block'), isBlocked: true },
+      { shown: ['', ''], text: '', found: finding('Toxicity', 'block'), isBlocked: true },
+    ],
+  ])('says no under %s', async (mode, inward, outward) => {
+    const { guard, reply, failures } = await guardedBy(mode, NO);
+    expect(await guard.look('Bad.', 'in', NEVER)).toEqual(inward);
+    expect(await reply('Ba', 'd.')).toEqual(outward);
+    expect(failures).toEqual([]);
+  });
+
+  it('may change a text without saying no to it', async () => {
+    const { guard } = await guardedBy('redact', { is_valid: true, sanitized: 'I am [NAME].' });
+    expect(await guard.look('I am Ada.', 'in', NEVER)).toEqual({
+      text: 'I am [NAME].',
+      found: finding('sanitized', 'redact'),
+      isBlocked: false,
+    });
+  });
+
+  it.each<[string, Verdict]>([
+    ['its server is out of order', { status: 500 }],
+    ['it says nothing', 'silence'],
+  ])('where %s, a text passes marked, and counts as found under block', async (_, verdict) => {
+    for (const mode of ['flag', 'redact'] as const) {
+      const { guard, reply, failures } = await guardedBy(mode, verdict);
+      const found = finding('not_scanned', 'error');
+      expect(await guard.look('Well?', 'in', NEVER)).toEqual({ text: 'Well?', found, isBlocked: false });
+      const { shown, text, ...rest } = await reply('Fi', 'ne.');
+      expect([shown.join('') + text, rest]).toEqual(['Fine.', { found, isBlocked: false }]);
+      expect(failures).toEqual(['llm_guard', 'llm_guard']);
+    }
+    const { guard, reply } = await guardedBy('block', verdict);
+    const blocked = { text: '', found: finding('not_scanned', 'block'), isBlocked: true };
+    expect(await guard.look('Well?', 'in', NEVER)).toEqual(blocked);
+    expect(await reply('Fine.')).toEqual({ shown: [''], ...blocked });
+  });
+
+  it('who stops the run does not wait for it', async () => {
+    const { guard } = await guardedBy('flag', 'silence');
+    const stopped = new AbortController();
+    const looking = guard.look('Well?', 'in', stopped.signal);
+    stopped.abort(new Error('enough'));
+    await expect(looking).rejects.toThrow('enough');
+  });
+});
