@@ -35,13 +35,16 @@ const HAS_VARIANTS = /^[^\s\p{Cc}\p{Cf}\p{Mn}A-Za-z]$/u;
 export const invisible: StreamScanner = {
   name: 'invisible',
   context: 40,
-  nearContext: 2,
   rest: /^(?:)/,
   // A mark in the middle of a word would harm more than what it stands for.
   mark: () => '',
 
   isHarmless(text) {
     return !SUSPICIOUS.test(text) && !text.endsWith('\ud83c\udff4');
+  },
+
+  isHarmlessBehind(_near, piece) {
+    return this.isHarmless(piece);
   },
 
   scan(text, from = 0) {

@@ -53,12 +53,15 @@ const IBAN_TAIL = /(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}[A-Za-z0-9 \u00a0-]{0,60}$/;
 export const personalData: StreamScanner = {
   name: 'personal_data',
   context: 24,
-  nearContext: 2,
   rest: /^[\p{L}\p{N}._%+'@-]+/u,
   mark: markOf,
 
   isHarmless(text) {
     return !/[\d@+(]/.test(text) && !LOCAL_SIGN.test(text.at(-1) ?? '') && !/[\udc00-\udfff]$/.test(text);
+  },
+
+  isHarmlessBehind(_near, piece) {
+    return this.isHarmless(piece);
   },
 
   scan(text, from = 0) {

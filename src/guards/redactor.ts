@@ -2,6 +2,8 @@ import { count, type Match, redacted, type StreamScanner, type Tally } from './s
 
 /** Characters that are held back at most: more than any key or token has. */
 const MOST_HELD = 16_384;
+/** Characters that stand right before a piece. */
+const NEAR = 24;
 /** From so many characters held back on, not every piece is looked at. */
 const OFTEN = 256;
 
@@ -26,7 +28,7 @@ export class Redactor {
   push(piece: string): string {
     const added = this.#isInside ? this.#leave(piece) : piece;
     if (added === '') return '';
-    if (this.#held === '' && this.#scanner.isHarmless(this.#near + added)) return this.#pass(added);
+    if (this.#held === '' && this.#scanner.isHarmlessBehind(this.#near, added)) return this.#pass(added);
     const held = this.#held + added;
     // Of a long run of letters, nothing is learnt from each of them.
     if (this.#held.length >= OFTEN && held.length < this.#lookAgainAt && !/\s/.test(added)) {
@@ -66,7 +68,7 @@ export class Redactor {
   #pass(text: string): string {
     this.#passed += text;
     if (this.#passed.length > MOST_HELD) this.#passed = this.#passed.slice(-this.#scanner.context);
-    this.#near = (this.#near + text).slice(-this.#scanner.nearContext);
+    this.#near = (this.#near + text).slice(-NEAR);
     return text;
   }
 

@@ -28,8 +28,8 @@ export interface Scanner {
 export interface StreamScanner extends Scanner {
   /** How many characters before a match may have a say in it. */
   readonly context: number;
-  /** How many characters before a piece have to be harmless, too, for it to be let out unseen. */
-  readonly nearContext: number;
+  /** Quick, of the next piece: the same, with what stands right before it, of which nothing is held back. */
+  isHarmlessBehind(near: string, piece: string): boolean;
   /** The end of a text from which on it isn't settled; its length where all of it is. */
   heldFrom(text: string, from: number): number;
   /** What a match goes on with that is longer than what is held back; it matches the empty text, too. */

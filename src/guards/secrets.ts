@@ -32,6 +32,7 @@ const CREDENTIALS_OPEN = new RegExp(
   'i',
 );
 
+const BEHIND_HINT = /[./]com\/|telegram|\d:|rubygems_|_v1_|atlasv1|pat[A-Za-z0-9]{14}\.|secret_|key-|aic_/;
 const BEHIND = new RegExp(BEHIND_SOURCE, 'g');
 const BEHIND_TAIL = /[\w/:=-]*$/;
 const BEHIND_OPEN = new RegExp(
@@ -70,12 +71,13 @@ const WORD_START = /(?<![A-Za-z0-9])[A-Za-z0-9]/g;
 const SUSPICIOUS =
   /[-_:=@/]|AIza|A[KSB]IA|ACCA|ABSK|SG\.|ya29|hv[sbr]\.|dp\.|dapi|eyJ|pat[A-Z0-9]|atlasv1|xoxe|SK[a-f0-9]|[Bb]earer|BEARER/;
 
+/** Behind a name, or what a header says, a value may follow. */
+const VALUE_FOLLOWS = /[:=>]["'`\s\]]{0,8}(?:[a-z]{1,6}\s{0,2})?$|bearer\s{0,2}$/i;
+
 /** Keys, tokens, private keys, and passwords in addresses; docs/guards.md has the kinds. */
 export const secrets: StreamScanner = {
   name: 'secrets',
   context: 96,
-  // Between a name and its value.
-  nearContext: 18,
   rest: /^[\w.+/=~%,-]+/,
   mark: markOf,
 
@@ -83,16 +85,27 @@ export const secrets: StreamScanner = {
     return !SUSPICIOUS.test(text) && !mayBegin(text);
   },
 
+  isHarmlessBehind(near, piece) {
+    if (SUSPICIOUS.test(piece) || VALUE_FOLLOWS.test(near)) return false;
+    if (!/^\s/.test(piece)) {
+      const word = /\S*$/.exec(near)?.[0] ?? '';
+      if (word !== '' && SUSPICIOUS.test(word + piece)) return false;
+    }
+    return !mayBegin(near + piece);
+  },
+
   scan(text, from = 0) {
     const matches: Match[] = [];
-    if (TOKEN_HINT.test(text)) collect(matches, TOKENS, text, from, kindOfToken);
+    if (TOKEN_HINT.test(from === 0 ? text : text.slice(from)))
+      collect(matches, TOKENS, text, from, kindOfToken);
     if (text.includes('-----BEGIN ')) matches.push(...privateKeys(text, from));
     if (text.includes('://')) {
       collect(matches, CREDENTIALS, text, from, ([found]) =>
         isPlaceholder(found.slice(found.indexOf(':') + 1)) ? undefined : 'connection_string',
       );
     }
-    collect(matches, BEHIND, text, from, (found) => kindIn(BEHIND_PATTERNS, found));
+    if (BEHIND_HINT.test(text))
+      collect(matches, BEHIND, text, from, (found) => kindIn(BEHIND_PATTERNS, found));
     if (NAMED_HINT.test(text)) {
       collect(matches, NAMED, text, from, ([found]) => (isRandom(found) ? 'named_secret' : undefined));
     }
@@ -102,8 +115,10 @@ export const secrets: StreamScanner = {
   heldFrom(text, from) {
     let held = Math.min(tokenFrom(text, from), keyFrom(text, from));
     if (text.includes('://')) held = Math.min(held, openAt(CREDENTIALS_OPEN, text));
-    BEHIND_OPEN.lastIndex = Math.max(from, openAt(BEHIND_TAIL, text));
-    held = Math.min(held, openAt(BEHIND_OPEN, text));
+    if (BEHIND_HINT.test(text)) {
+      BEHIND_OPEN.lastIndex = Math.max(from, openAt(BEHIND_TAIL, text));
+      held = Math.min(held, openAt(BEHIND_OPEN, text));
+    }
     if (NAMED_HINT.test(text)) held = Math.min(held, valueFrom(text));
     return Math.min(text.length, Math.max(from, held));
   },
