@@ -2,6 +2,7 @@
 
 import { enableCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
 import type { Config } from './config/config.ts';
 import type { Logger } from './observability/logger.ts';
 import type { Tracing } from './observability/tracing.ts';
@@ -37,6 +38,14 @@ const { ConfigurationError, openTelemetryVariables, readConfig, secretsOf } = aw
   './config/config.ts'
 );
 const { createMasker } = await import('./security/secrets.ts');
+/** Whatever the process says as it crashes, it says without secrets; those of the configuration are known once it is read. */
+let mask = createMasker([]);
+const crash = (error: unknown): never => {
+  console.error(mask(inspect(error)));
+  process.exit(1);
+};
+// Of promises that nobody waits for, too.
+process.on('uncaughtException', crash);
 const { standardOutput } = await import('./observability/standard-output.ts');
 const { StorageError } = await import('./storage/storage-error.ts');
 
@@ -46,13 +55,14 @@ try {
   if (error instanceof ConfigurationError) for (const fault of error.faults) console.error(fault);
   else if (error instanceof StorageError) console.error(error.message);
   else if (isListenError(error)) console.error(listenFault(error));
-  else console.error(error);
+  else crash(error);
   process.exit(1);
 }
 
 async function serve(): Promise<void> {
   keepHeapSmall();
   const config = readConfig(process.env);
+  mask = createMasker(secretsOf(config));
   const output = await standardOutput();
   let tracingLog: Logger | undefined;
   const tracing = await startTracingOf(config, (problem) => tracingLog?.warn({ problem }, 'tracing.failed'));
@@ -125,7 +135,7 @@ async function startTracingOf(
   return startTracing({
     conventions: config.OTEL_SEMCONV_STABILITY_OPT_IN,
     captureContent: config.OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT,
-    mask: createMasker(secretsOf(config)),
+    mask,
     onProblem,
   });
 }

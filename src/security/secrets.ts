@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { BEHIND_SOURCE, TOKEN_SOURCE } from './token-patterns.ts';
 
 const MASK = '[masked]';
 
@@ -43,11 +44,16 @@ const KEY_SHAPES = [
   String.raw`(?<=[?&](?:key|ticket)=)[\w.~+/=-]{8,}`,
   String.raw`aic(?:_|%5f)(?:[\w-]|%2d|%5f){43}`,
   String.raw`(?:YWljX[w-z\d+/_-]|[GWm2]FpY1[89+/_-]|haWNf)(?:[\w+/-]|%2[bf]){54,}`,
+  // The password of an address, and a private key, whose lines may end with escaped line feeds.
+  String.raw`(?<=:\/\/[^\s"'/?#@:]{0,64}:)[^\s"'/?#@]{1,256}(?=@)`,
+  String.raw`-----BEGIN [A-Z ]{0,32}PRIVATE KEY-----(?:[\w+/=\s:,.\\]|-(?!-))*(?:-----END [A-Z ]{0,32}PRIVATE KEY-----)?`,
 ];
 
 /** In every text with such a shape stands one of these: a quick look spares most texts the slow one. */
 const SHAPE_HINTS =
-  'sk- xai- pplx- aiza bearer basic key authorization ticket aic_ aic%5f ywljx fpy1 hawnf'.split(' ');
+  'sk- xai- pplx- aiza bearer basic key authorization ticket aic_ aic%5f ywljx fpy1 hawnf @'.split(' ');
+/** Whatever else begins like a vendor's token. */
+const TOKENS = new RegExp(`${TOKEN_SOURCE}|${BEHIND_SOURCE}`, 'g');
 /** Shorter values have forms in base64 that stand in other texts by chance. */
 const SHORTEST_ENCODED = 8;
 
@@ -71,7 +77,8 @@ export function createMasker(secrets: readonly Secret[]): (text: string) => stri
   const hints = [...new Set(runs), ...SHAPE_HINTS];
   return (text) => {
     const lower = text.toLowerCase();
-    return hints.some((hint) => lower.includes(hint)) ? text.replace(pattern, MASK) : text;
+    const masked = hints.some((hint) => lower.includes(hint)) ? text.replace(pattern, MASK) : text;
+    return masked.replace(TOKENS, MASK);
   };
 }
 

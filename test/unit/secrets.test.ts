@@ -2,6 +2,7 @@ import { inspect } from 'node:util';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createMasker, Secret } from '../../src/security/secrets.ts';
+import { SECRETS } from '../fixtures/guard/secrets.ts';
 
 const VALUE = 'very/Secret+value=="quoted\\"';
 const secret = new Secret(VALUE);
@@ -40,9 +41,23 @@ describe('masking', () => {
     ['in JSON', JSON.stringify({ key: VALUE })],
     ['in JSON within JSON', JSON.stringify({ error: JSON.stringify({ key: VALUE }) })],
     ['twice', `${VALUE} and ${VALUE}`],
+    ['in base64', Buffer.from(VALUE).toString('base64')],
+    ['in base64url', Buffer.from(VALUE).toString('base64url')],
+    ['within base64', Buffer.from(`user:${VALUE}`).toString('base64')],
+    ['within base64, one further', Buffer.from(`user::${VALUE}`).toString('base64')],
+    ['within base64, two further', Buffer.from(`user:::${VALUE} and more`).toString('base64')],
   ])('takes out a known value %s', (_, text) => {
     expect(mask(text).toLowerCase()).not.toMatch(/very|value|quoted/);
     expect(mask(text)).toContain('[masked]');
+    const decoded = Buffer.from(mask(text).replace('[masked]', ''), 'base64').toString();
+    expect(decoded).not.toMatch(/very|value|quoted/);
+  });
+
+  it('takes out whatever guards know as a key, and passwords in addresses', () => {
+    const texts = SECRETS.filter(([, kind]) => kind !== 'named_secret' && kind !== 'webhook_url');
+    for (const [text] of texts)
+      expect([text, mask(text)]).toEqual([text, expect.stringContaining('[masked]')]);
+    expect(mask('postgres://app:hunter2@db/x')).toBe('postgres://app:[masked]@db/x');
   });
 
   const KEY = `aic_${'Ab3_-xYz'.repeat(5)}Q9z`;
