@@ -1,4 +1,5 @@
 import type { WebSocketClass } from './connection.ts';
+import { type Download, downloadOf, type ExportFormat } from './download.ts';
 import { ConnectionError, problemOf } from './failures.ts';
 import { type StreamOptions, type StreamSource, streamFrames } from './stream.ts';
 import type {
@@ -65,6 +66,8 @@ export interface Client {
   log(id: string, page?: LogQuery, options?: RequestOptions): Promise<Page<ConversationEvent>>;
   /** How the turns went, in order. */
   timeline(id: string, page?: LogQuery, options?: RequestOptions): Promise<Page<TimelineEntry>>;
+  /** The whole conversation as a download; `json` if not said. */
+  export(id: string, format?: ExportFormat, options?: RequestOptions): Promise<Download>;
   /** Ends a conversation; one that has ended stays as it is. */
   terminate(id: string, detail?: string, options?: RequestOptions): Promise<Conversation>;
   /** The turn under way is still spoken, or with `now` cut off. */
@@ -123,8 +126,11 @@ export function createClient({ baseUrl, apiKey, ...given }: ClientOptions): Clie
   const base = origin + pathname.replace(/\/+$/, '');
 
   async function send(method: string, path: string, request: Sending = {}): Promise<Response> {
-    const { body, headers, signal } = request;
-    const bounds = [AbortSignal.timeout(ANSWER_WITHIN), ...(signal ? [signal] : [])];
+    const { body, headers, signal, isLong = false } = request;
+    // What is downloaded takes as long as it takes, once it comes.
+    const download = isLong ? new AbortController() : undefined;
+    const timer = download && setTimeout(() => download.abort(), ANSWER_WITHIN);
+    const patience = download?.signal ?? AbortSignal.timeout(ANSWER_WITHIN);
     let response: Response;
     try {
       response = await fetch(base + path, {
@@ -136,11 +142,13 @@ export function createClient({ baseUrl, apiKey, ...given }: ClientOptions): Clie
           ...headers,
         },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        signal: AbortSignal.any(bounds),
+        signal: AbortSignal.any([patience, ...(signal ? [signal] : [])]),
       });
     } catch (cause) {
       signal?.throwIfAborted();
       throw new ConnectionError(`${base} does not answer`, { cause });
+    } finally {
+      clearTimeout(timer);
     }
     if (!response.ok) throw await problemOf(response);
     return response;
@@ -197,6 +205,14 @@ export function createClient({ baseUrl, apiKey, ...given }: ClientOptions): Clie
       receive('GET', `${conversation(id)}/messages${query(filter)}`, options),
     log: (id, page, options) => receive('GET', `${conversation(id)}/log${query(page)}`, options),
     timeline: (id, page, options) => receive('GET', `${conversation(id)}/timeline${query(page)}`, options),
+    async export(id, format, options) {
+      const path = `${conversation(id)}/export${query({ format })}`;
+      return downloadOf(await send('GET', path, {
+        ...options,
+        headers: { accept: '*/*' },
+        isLong: true,
+      }));
+    },
     terminate: (id, detail, options) =>
       post(`${conversation(id)}/terminate`, detail === undefined ? undefined : { detail }, options),
     pause: (id, request, options) => post(`${conversation(id)}/pause`, request, options),
@@ -234,6 +250,8 @@ export function createClient({ baseUrl, apiKey, ...given }: ClientOptions): Clie
 }
 
 interface Sending extends RequestOptions {
+  /** Whether the answer may take long to come to its end. */
+  isLong?: boolean;
   body?: unknown;
   headers?: Record<string, string>;
 }
@@ -251,7 +269,12 @@ function webhook(id: string): string {
 }
 
 function query(
-  parameters: ConversationsQuery | SearchQuery | MessagesQuery | { after: string | undefined } = {},
+  parameters:
+    | ConversationsQuery
+    | SearchQuery
+    | MessagesQuery
+    | { after: string | undefined }
+    | { format: ExportFormat | undefined } = {},
 ): string {
   const said = new URLSearchParams();
   for (const [name, value] of Object.entries<string | number | undefined>({ ...parameters })) {
