@@ -81,7 +81,8 @@ export default {
     // The page is bundled: whatever it takes of Node's or a schema's code would go to every browser.
     only('web', 'client', 'conversation/policies/similarity'),
     // What speaks to a server goes through the client; migration works where no server runs.
-    only('cli', 'client', 'migration', 'protocol'),
+    only('cli', 'client', 'doctor/findings', 'migration', 'protocol'),
+    only('doctor', 'backends', 'config', 'conversation', 'errors', 'live', 'security', 'storage'),
     {
       name: 'one-composer',
       comment: 'Only compose.ts builds parts; only the server and what runs in a command compose.',

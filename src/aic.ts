@@ -2,7 +2,7 @@
 /** The command line's process. */
 
 import { spawn } from 'node:child_process';
-import { createRequire, enableCompileCache } from 'node:module';
+import { createRequire } from 'node:module';
 import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 
@@ -12,6 +12,8 @@ if (Number.parseInt(process.versions.node, 10) < MINIMUM_NODE) startAnew();
 else await run();
 
 async function run(): Promise<void> {
+  // An older Node, which gets no further than to the end of this file, doesn't have it.
+  const { enableCompileCache } = await import('node:module');
   enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/compiled', import.meta.url)));
   const { endWith, endWithReader } = await import('./cli/output.ts');
   const { runCommandLine } = await import('./cli/program.ts');
@@ -22,6 +24,10 @@ async function run(): Promise<void> {
     environment: process.env,
     version: packageJson.version,
     openLocal: async (use) => (await import('./local.ts')).openLocal(use),
+    async *examine() {
+      const { examine } = await import('./doctor/examine.ts');
+      yield* examine(process.env);
+    },
     async serve() {
       serving = true;
       await import('./main.ts');

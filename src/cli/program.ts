@@ -1,7 +1,13 @@
 import { Command, CommanderError } from 'commander';
+import { addCompare } from './commands/compare.ts';
 import { addCompletion } from './commands/completion.ts';
+import { addDoctor } from './commands/doctor.ts';
+import { addExport } from './commands/export.ts';
 import { addHands } from './commands/hands.ts';
+import { addMigrate } from './commands/migrate.ts';
+import { addProviders } from './commands/providers.ts';
 import { addList, addShow } from './commands/read.ts';
+import { addScenarios } from './commands/scenarios.ts';
 import { addServe } from './commands/serve.ts';
 import { addStart } from './commands/start.ts';
 import { addWatch } from './commands/watch.ts';
@@ -10,7 +16,7 @@ import { say } from './output.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** All commands. Parsing an argument list runs the one that it names. */
-function buildProgram(surroundings: Surroundings): Command {
+export function buildProgram(surroundings: Surroundings): Command {
   const program = withCommands(surroundings);
   addCompletion(program, () => withCommands(surroundings));
   return program;
@@ -30,7 +36,13 @@ function withCommands(surroundings: Surroundings): Command {
   addWatch(program, surroundings);
   addList(program, surroundings);
   addShow(program, surroundings);
+  addExport(program, surroundings);
   addHands(program, surroundings);
+  addCompare(program, surroundings);
+  addProviders(program, surroundings);
+  addScenarios(program, surroundings);
+  addMigrate(program, surroundings);
+  addDoctor(program, surroundings);
   return program;
 }
 

@@ -1,4 +1,7 @@
 import type { ClientOptions } from '../client/client.ts';
+import type { Finding } from '../doctor/findings.ts';
+
+export type { Finding };
 
 /** A server within this process. */
 export interface LocalServer extends Required<Pick<ClientOptions, 'baseUrl' | 'fetch' | 'WebSocket'>> {
@@ -13,6 +16,8 @@ export interface Surroundings {
   version: string;
   /** The platform over DATA_DIR in this process: to run conversations, or to read beside whoever does. */
   openLocal: (use: 'engine' | 'reader') => Promise<LocalServer>;
+  /** Looks at what a server here needs. */
+  examine: () => AsyncIterable<Finding>;
   /** Turns this process into the server, which ends it by itself. */
   serve: () => Promise<void>;
 }

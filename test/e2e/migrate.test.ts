@@ -26,7 +26,7 @@ const MANY = 250;
 type Logs = Record<string, string[]>;
 
 function migration(from: string, to: string) {
-  const child = spawn(process.execPath, ['src/cli/migrate.ts', '--from', from, '--to', to], {
+  const child = spawn(process.execPath, ['src/aic.ts', 'migrate', '--from', from, '--to', to], {
     env: { PATH: process.env['PATH'] },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
