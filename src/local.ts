@@ -17,7 +17,13 @@ import { readConfig } from './config/config.ts';
  */
 export async function openLocal(use: 'engine' | 'reader'): Promise<LocalServer> {
   // All that is asked here comes from this process, and what it looks at is the folder.
-  const config = { ...readConfig(process.env), REDIS_URL: undefined, API_KEYS: undefined, HOST: '127.0.0.1' };
+  const config = {
+    ...readConfig(process.env),
+    REDIS_URL: undefined,
+    API_KEYS: undefined,
+    API_KEYS_FILE: undefined,
+    HOST: '127.0.0.1',
+  };
   const holder = use === 'engine' ? `process ${process.pid} (aic start)` : null;
   const platform = await compose({ ...config, LOG_LEVEL: 'silent' }, { write: () => {} }, { holder });
   const folder = mkdtempSync(join(tmpdir(), 'aic-'));

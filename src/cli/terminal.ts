@@ -35,6 +35,11 @@ export function canAsk(environment: NodeJS.ProcessEnv): boolean {
   return process.stdin.isTTY && isCapable(process.stderr, environment);
 }
 
+/** For what stands out in a text, on a terminal with colours. */
+export function emphasise(text: string): string {
+  return styleText(['bold', 'underline'], text, { validateStream: false });
+}
+
 type Style = Parameters<typeof styleText>[0];
 
 /** Readable on dark and on light. */

@@ -20,6 +20,15 @@ export function list(text: string, before: readonly string[] = []): string[] {
   return [...before, text];
 }
 
+/** Entries of conversations' metadata, as queries name them. */
+export type Labels = Record<`label.${string}`, string>;
+
+export function labels(text: string, before: Labels = {}): Labels {
+  const [, key, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (key === undefined || value === undefined) throw new InvalidArgumentError('It takes KEY=VALUE.');
+  return { ...before, [`label.${key}`]: value };
+}
+
 /** The command that a word is a slip of the keys away from, or the beginning of. */
 export function nearestCommand(word: string, commands: readonly string[]): string | undefined {
   const typed = word.toLowerCase();

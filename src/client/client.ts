@@ -9,6 +9,7 @@ import type {
   ConversationRequest,
   ConversationsQuery,
   ForkRequest,
+  Identity,
   LogQuery,
   MadeWebhook,
   Message,
@@ -23,6 +24,7 @@ import type {
   SearchQuery,
   SearchResult,
   StreamFrame,
+  Ticket,
   TimelineEntry,
   Webhook,
   WebhookRequest,
@@ -85,6 +87,10 @@ export interface Client {
   fork(id: string, request?: ForkRequest, options?: KeyedOptions): Promise<Conversation>;
   deleteConversation(id: string, options?: RequestOptions): Promise<void>;
   providers(options?: RequestOptions): Promise<Page<ProviderStatus>>;
+  /** Who asks, and what that may. */
+  whoami(options?: RequestOptions): Promise<Identity>;
+  /** Opens one stream of a conversation, once and soon, where no key can be sent. */
+  createTicket(id: string, options?: RequestOptions): Promise<Ticket>;
   /** Those that are built in, then the tenant's own. */
   scenarios(options?: RequestOptions): Promise<Page<Scenario>>;
   getScenario(name: string, options?: RequestOptions): Promise<Scenario>;
@@ -207,11 +213,13 @@ export function createClient({ baseUrl, apiKey, ...given }: ClientOptions): Clie
     timeline: (id, page, options) => receive('GET', `${conversation(id)}/timeline${query(page)}`, options),
     async export(id, format, options) {
       const path = `${conversation(id)}/export${query({ format })}`;
-      return downloadOf(await send('GET', path, {
-        ...options,
-        headers: { accept: '*/*' },
-        isLong: true,
-      }));
+      return downloadOf(
+        await send('GET', path, {
+          ...options,
+          headers: { accept: '*/*' },
+          isLong: true,
+        }),
+      );
     },
     terminate: (id, detail, options) =>
       post(`${conversation(id)}/terminate`, detail === undefined ? undefined : { detail }, options),
@@ -226,6 +234,8 @@ export function createClient({ baseUrl, apiKey, ...given }: ClientOptions): Clie
       await send('DELETE', conversation(id), options);
     },
     providers: (options) => receive('GET', '/providers', options),
+    whoami: (options) => receive('GET', '/whoami', options),
+    createTicket: (id, options) => post(`${conversation(id)}/tickets`, undefined, options),
     scenarios: (options) => receive('GET', '/scenarios', options),
     getScenario: (name, options) => receive('GET', scenario(name), options),
     putScenario: (name, request, options) => receive('PUT', scenario(name), { body: request, ...options }),

@@ -11,6 +11,7 @@ export type {
   RetractRequest,
   SayRequest,
 } from '../protocol/hands.ts';
+export type { Identity, Ticket } from '../protocol/keys.ts';
 export type { Page, SearchResult } from '../protocol/lists.ts';
 export type { Message } from '../protocol/message.ts';
 export type { ProviderStatus } from '../protocol/operations.ts';

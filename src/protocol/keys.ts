@@ -52,3 +52,4 @@ export type Scope = z.infer<typeof scope>;
 export type KeyEntry = Readonly<z.output<typeof keyEntry>>;
 export type KeyLimits = Readonly<z.infer<typeof limits>>;
 export type Identity = z.infer<typeof identity>;
+export type Ticket = z.infer<typeof ticket>;

@@ -19,6 +19,7 @@ const RUNS: Record<string, { given?: string[]; prints: RegExp }> = {
   'steer.ts': { prints: /\(mine\): Not to the sea, please\.\n[\s\S]*\(retracted\): [\s\S]*after: Ben: / },
   'fork-and-compare.ts': { prints: /^(?:\n[\da-f-]{36}, from message 4\n(?: {2}\d .+\n){5}){2}$/ },
   'debate-with-verdict.ts': { prints: /\(opening\): [\s\S]+\(closing\): [\s\S]+\nVerdict: .+\n$/ },
+  'label-and-list.ts': { prints: /^(?:[\da-f-]{36} warm-up-\d+ temperature 0\.[29]\n){2}$/ },
   'batch-of-topics.ts': {
     given: ['One?', 'Two?', 'Three?', 'Four?'],
     prints: /^(?:[\da-f-]{36} max_turns (?:One|Two|Three|Four)\?\n){4}$/,
@@ -44,5 +45,5 @@ it('each example does what it says', async () => {
 it('the examples are all in their list', () => {
   const readme = readFileSync(`${EXAMPLES}README.md`, 'utf8');
   expect(scripts.filter((name) => !readme.includes(`[${name}](${name})`))).toEqual([]);
-  expect(scripts).toHaveLength(8);
+  expect(scripts).toHaveLength(9);
 });

@@ -45,6 +45,11 @@ describe('15: without a server', () => {
     const [conversation, ...messages] = jsonLines(shown.out);
     expect(conversation).toMatchObject({ id, settings: { termination: { maxCostUsd: 0.5 } } });
     expect(messages.map(({ turn }) => turn)).toEqual([0, 1, 2, 3]);
+    const words = String(messages[3]?.['content']).split(' ').slice(0, 3).join(' ');
+    const found = await aic(['search', `"${words}"`, '--json'], { folder });
+    expect(jsonLines(found.out)).toContainEqual(
+      expect.objectContaining({ conversationId: id, seq: 5, sender: 'Ada' }),
+    );
   });
 
   it('keeps what was said under a name, and begins with it', async () => {
@@ -73,6 +78,11 @@ describe('15: without a server', () => {
       [0, ['--help']],
       [0, ['--version']],
       [0, ['completion', 'zsh']],
+      [0, ['keys', 'create', 'me', '--tenant', 'mine', '--scopes', 'conversations:read,admin']],
+      [0, ['search', 'nothing of that']],
+      [2, ['keys', 'create', 'me', '--scopes', 'everything']],
+      [2, ['search', ' ']],
+      [2, ['list', '--label', 'x']],
       [1, ['Is it?', '--agent', 'local:llama:8b=Ada', '--agent', 'embedded']],
       [2, ['lst']],
       [2, ['wathc', ID]],

@@ -8,7 +8,7 @@ it('docs/cli.md says what the program does; `npm run docs` writes it', () => {
 
 it('15: has every command', () => {
   const commands =
-    'start serve watch list show export say pause resume end fork compare providers scenarios ' +
+    'start serve watch list show search export say pause resume end fork compare providers scenarios keys ' +
     'migrate doctor completion';
   const page = cliPage();
   expect(commands.split(' ').filter((name) => !page.includes(`### aic ${name}`))).toEqual([]);

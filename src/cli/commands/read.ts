@@ -7,9 +7,12 @@ import { say, write, writeJson } from '../output.ts';
 import { allItems } from '../pages.ts';
 import type { Surroundings } from '../surroundings.ts';
 import { hasColours, oneLine, Palette, printable } from '../terminal.ts';
-import { wholeNumber } from '../values.ts';
+import { type Labels, labels, wholeNumber } from '../values.ts';
 
-interface ListOptions extends ServerOptions, Omit<ConversationsQuery, 'limit' | 'cursor'> {
+interface ListOptions
+  extends ServerOptions,
+    Pick<ConversationsQuery, 'status' | 'provider' | 'q' | 'createdAfter' | 'createdBefore'> {
+  label?: Labels;
   limit?: number;
   json?: boolean;
 }
@@ -26,12 +29,13 @@ export function addList(program: Command, surroundings: Surroundings): void {
     .option('--q <text>', 'with this in their topic')
     .option('--created-after <time>', 'such as 2026-01-31T12:00:00Z')
     .option('--created-before <time>')
+    .option('--label <KEY=VALUE>', 'whose metadata has this; once for each', labels)
     .option('--limit <number>', 'how many at most', wholeNumber, LISTED)
     .option('--json', 'the conversations as JSON lines')
     .action(async (_options, command: Command) => {
-      const { server, json, limit = LISTED, ...filter } = command.optsWithGlobals<ListOptions>();
+      const { server, json, label, limit = LISTED, ...filter } = command.optsWithGlobals<ListOptions>();
       await connected(surroundings, server === undefined ? {} : { server }, 'reader', ({ client, where }) =>
-        list(client, where, filter, limit, json === true),
+        list(client, where, { ...filter, ...label }, limit, json === true),
       );
     });
 }
