@@ -7,7 +7,7 @@ import { CommandError, EXIT } from './exit.ts';
  *
  * @throws CommandError where it can't be read
  */
-export async function readTextFile(path: string): Promise<string> {
+async function readTextFile(path: string): Promise<string> {
   if (path === '-') return text(process.stdin);
   try {
     return await readFile(path, 'utf8');
@@ -23,15 +23,6 @@ export async function readJsonFile(path: string): Promise<unknown> {
     return JSON.parse(given);
   } catch (error) {
     throw new CommandError(EXIT.usage, `${path} is no JSON: ${(error as Error).message}`, { cause: error });
-  }
-}
-
-/** @throws CommandError where it can't be read */
-export async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
-  try {
-    return new Uint8Array(await readFile(path));
-  } catch (error) {
-    throw unreadable(path, error);
   }
 }
 
