@@ -70,7 +70,6 @@ describe('15: without a server', () => {
   });
 
   it('0 all well, 1 ended by an error, 2 a wrong command, 3 no server, 4 refused', async () => {
-    const folder = temporaryFolder();
     const nobody = `http://127.0.0.1:${await freePort()}`;
     const environment = { LOCAL_BASE_URL: nobody };
     const expected: [number, string[]][] = [
@@ -119,7 +118,8 @@ describe('15: without a server', () => {
     await Promise.all([work(), work(), work()]);
 
     async function expectEnd(code: number, given: string[]): Promise<void> {
-      const ended = await aic(given, { folder, environment });
+      // Two that run conversations would be in each other's way.
+      const ended = await aic(given, { folder: temporaryFolder(), environment });
       // What is wrong is said, and not among the data.
       const isSaid = code <= 1 || (ended.out === '' && ended.err !== '');
       expect({ given, ...ended, isSaid }).toMatchObject({ given, code, isSaid: true });

@@ -10,6 +10,8 @@ export const DATABASE_FILE = 'conversations.sqlite';
 const APPLICATION_ID = 0x61696370;
 /** Checking a file takes time with its size: below this many bytes it is checked whole at every start. */
 const FULL_CHECK_BYTES = 64 * 1024 * 1024;
+/** A larger file is read in its place. */
+const MOST_COPIED_BYTES = 256 * 1024 * 1024;
 const MIGRATIONS = new URL('./migrations/', import.meta.url);
 
 /**
@@ -52,11 +54,23 @@ export function openDatabaseToRead(path: string): Database.Database {
   const database = new Database(path, { readonly: true });
   defineFunctions(database);
   const version = database.pragma('user_version', { simple: true }) as number;
-  if (version === knownVersion) return database;
+  if (version === knownVersion) return copied(database, path) ?? database;
   database.close();
   throw new StorageError(
     `${path} was written by an older version; start the server once to bring it up to date`,
   );
+}
+
+/** A copy in memory, whose search index can be brought up to date; undefined where that would take too much. */
+function copied(database: Database.Database, path: string): Database.Database | undefined {
+  if (sizeOf(path) + sizeOf(`${path}-wal`) > MOST_COPIED_BYTES) return undefined;
+  const image = database.serialize();
+  database.close();
+  // What is in memory has no log beside it: https://sqlite.org/fileformat2.html#file_format_version_numbers
+  image.fill(1, 18, 20);
+  const copy = new Database(image);
+  defineFunctions(copy);
+  return copy;
 }
 
 function defineFunctions(database: Database.Database): void {
