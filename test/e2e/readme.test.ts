@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { expect, it, onTestFinished } from 'vitest';
+import { createClient } from '../../src/client/index.ts';
 import { freePort } from '../fixtures/ports.ts';
 import { bareEnvironment, temporaryFolder } from '../fixtures/server.ts';
 
@@ -74,8 +75,24 @@ it('the lines of the README start a server and a conversation, and show it to it
     const { status } = await fetch(`http://127.0.0.1:${port}${path}`);
     expect({ path, status }).toEqual({ path, status: 200 });
   }
+  const debate = shell(here(lineWith('"scenario":"debate"')), environment);
+  await once(debate, 'close');
+  expect(debate.output()).toContain('Verdict: ');
+
+  const client = createClient({ baseUrl: `http://127.0.0.1:${port}` });
+  const { id: other } = await client.createConversation({
+    topic: 'Is it?',
+    maxTurns: 10_000,
+    turnDelayMs: 200,
+  });
+  const partaking = shell(here(lineWith('/pause')).replaceAll('ID', other), environment);
+  await once(partaking, 'close');
+  expect(partaking.output()).toContain('What about soup?');
+  expect(partaking.output()).not.toContain('"code":');
+  await client.terminate(other);
+
   // Mixing a vendor in without its key says what to set.
-  const mixed = shell(here(lineWith('hot dog')), environment);
+  const mixed = shell(here(lineWith('"provider": "claude"')), environment);
   await once(mixed, 'close');
   expect(JSON.parse(mixed.output())).toMatchObject({ code: 'provider_not_configured' });
 });
