@@ -26,6 +26,15 @@ export async function readJsonFile(path: string): Promise<unknown> {
   }
 }
 
+/** @throws CommandError where it can't be read */
+export async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return new Uint8Array(await readFile(path));
+  } catch (error) {
+    throw unreadable(path, error);
+  }
+}
+
 function unreadable(path: string, error: unknown): CommandError {
   const { code = 'unknown' } = error as NodeJS.ErrnoException;
   const why = code === 'ENOENT' ? 'there is no such file' : code;

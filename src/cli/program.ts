@@ -5,6 +5,7 @@ import { addDoctor } from './commands/doctor.ts';
 import { addExport } from './commands/export.ts';
 import { addHands } from './commands/hands.ts';
 import { addKeys } from './commands/keys.ts';
+import { addKnowledge } from './commands/knowledge.ts';
 import { addMigrate } from './commands/migrate.ts';
 import { addProviders } from './commands/providers.ts';
 import { addList, addShow } from './commands/read.ts';
@@ -44,6 +45,7 @@ function withCommands(surroundings: Surroundings): Command {
   addCompare(program, surroundings);
   addProviders(program, surroundings);
   addScenarios(program, surroundings);
+  addKnowledge(program, surroundings);
   addKeys(program);
   addMigrate(program, surroundings);
   addDoctor(program, surroundings);

@@ -1,6 +1,7 @@
 import type { WebSocketClass } from './connection.ts';
 import { type Download, downloadOf, type ExportFormat } from './download.ts';
 import { ConnectionError, problemOf } from './failures.ts';
+import { type KnowledgeClient, knowledgeClient } from './knowledge.ts';
 import { type StreamOptions, type StreamSource, streamFrames } from './stream.ts';
 import type {
   ApprovalRequest,
@@ -10,11 +11,13 @@ import type {
   ConversationsQuery,
   ForkRequest,
   Identity,
+  KnowledgeQuery,
   LogQuery,
   MadeWebhook,
   Message,
   MessagesQuery,
   Page,
+  PassagesQuery,
   PauseRequest,
   ProviderStatus,
   RetractRequest,
@@ -54,7 +57,7 @@ export interface KeyedOptions extends RequestOptions {
  * refuses, ConnectionError where no usable answer comes within 30 s, and the signal's reason when that
  * is aborted.
  */
-export interface Client {
+export interface Client extends KnowledgeClient {
   /** The same `idempotencyKey` and request within 24 h give the same conversation. */
   createConversation(request: ConversationRequest, options?: KeyedOptions): Promise<Conversation>;
   getConversation(id: string, options?: RequestOptions): Promise<Conversation>;
@@ -144,10 +147,11 @@ export function createClient({ baseUrl, apiKey, ...given }: ClientOptions): Clie
         headers: {
           accept: 'application/json',
           ...(apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }),
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          // A form says what it is, and where its parts end, by itself.
+          ...(body === undefined || body instanceof FormData ? {} : { 'content-type': 'application/json' }),
           ...headers,
         },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(body === undefined ? {} : { body: body instanceof FormData ? body : JSON.stringify(body) }),
         signal: AbortSignal.any([patience, ...(signal ? [signal] : [])]),
       });
     } catch (cause) {
@@ -255,6 +259,14 @@ export function createClient({ baseUrl, apiKey, ...given }: ClientOptions): Clie
       await send('POST', `${webhook(id)}/replay`, { ...options, body: { since } });
     },
     rotateWebhook: (id, options) => post(`${webhook(id)}/rotate`, undefined, options),
+    ...knowledgeClient({
+      receive,
+      post,
+      query,
+      remove: async (path, options) => {
+        await send('DELETE', path, options);
+      },
+    }),
     watch: (id, options) => streamFrames(streamSource(id), options),
   };
 }
@@ -282,6 +294,8 @@ function query(
   parameters:
     | ConversationsQuery
     | SearchQuery
+    | KnowledgeQuery
+    | PassagesQuery
     | MessagesQuery
     | { after: string | undefined }
     | { format: ExportFormat | undefined } = {},

@@ -12,11 +12,26 @@ export type {
   SayRequest,
 } from '../protocol/hands.ts';
 export type { Identity, Ticket } from '../protocol/keys.ts';
+export type {
+  CollectionSummary,
+  DocumentFields,
+  DocumentRequest,
+  DocumentSummary,
+  DocumentWithText,
+  PassageList,
+} from '../protocol/knowledge.ts';
 export type { Page, SearchResult } from '../protocol/lists.ts';
 export type { Message } from '../protocol/message.ts';
 export type { ProviderStatus } from '../protocol/operations.ts';
 export type { Fault as ProblemFault, Problem } from '../protocol/problem.ts';
-export type { ConversationsQuery, LogQuery, MessagesQuery, SearchQuery } from '../protocol/requests.ts';
+export type {
+  ConversationsQuery,
+  KnowledgeQuery,
+  LogQuery,
+  MessagesQuery,
+  PassagesQuery,
+  SearchQuery,
+} from '../protocol/requests.ts';
 export type { Scenario, ScenarioRequest } from '../protocol/scenarios.ts';
 export type { SearchHit } from '../protocol/search.ts';
 export type { ConversationSettings } from '../protocol/settings.ts';

@@ -145,6 +145,7 @@ export const documentParameter = z.object({ collection: z.string(), id: z.string
 
 export type KnowledgeUse = z.infer<typeof knowledgeUse>;
 export type DocumentRequest = z.infer<typeof documentRequest>;
+export type DocumentFields = z.infer<typeof documentFields>;
 export type DocumentSummary = z.infer<typeof documentSummary>;
 export type DocumentWithText = z.infer<typeof documentWithText>;
 export type DocumentFormat = DocumentWithText['format'];

@@ -127,3 +127,5 @@ export type ConversationsQuery = Asked<typeof conversationsFields> & Labelled;
 export type SearchQuery = Asked<typeof searchFields> & Labelled;
 export type MessagesQuery = Asked<typeof messagesQuery>;
 export type LogQuery = Asked<typeof logQuery>;
+export type KnowledgeQuery = Asked<typeof knowledgeQuery>;
+export type PassagesQuery = Asked<typeof passagesQuery>;

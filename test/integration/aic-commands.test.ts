@@ -179,6 +179,20 @@ describe('15: with a server', () => {
     expect(await run('providers')).toMatch(/^embedded +configured/m);
   });
 
+  it('keeps documents, and finds passages in them', async () => {
+    const { folder, onServer } = await serving();
+    writeFileSync(`${folder}/tea.md`, '# Tea\n\nGreen tea is steeped at seventy degrees.\n');
+    const [added] = jsonLines((await aic(['knowledge', 'add', 'drinks', 'tea.md', '--json'], onServer)).out);
+    const run = async (...given: string[]): Promise<string> =>
+      (await aic(['knowledge', ...given], onServer)).out;
+    expect(await run()).toBe('drinks  1 document  1 passage\n');
+    expect(await run('list', 'drinks')).toContain(String(added?.['id']));
+    expect(await run('search', 'drinks', 'green')).toContain('Green tea is steeped');
+    expect(await run('show', 'drinks', String(added?.['id']))).toContain('seventy degrees');
+    expect(await aic(['knowledge', 'delete', 'drinks'], onServer)).toMatchObject({ code: 0, out: '' });
+    expect((await aic(['knowledge', 'search', 'drinks', 'green'], onServer)).code).toBe(4);
+  });
+
   it('keeps scenarios', async () => {
     const { folder, onServer } = await serving();
     const file = `${folder}/scenario.json`;

@@ -8,7 +8,7 @@ it('docs/cli.md says what the program does; `npm run docs` writes it', () => {
 
 it('15: has every command', () => {
   const commands =
-    'start serve watch list show search export say pause resume end fork compare providers scenarios keys ' +
+    'start serve watch list show search export say pause resume end fork compare providers scenarios knowledge keys ' +
     'migrate doctor completion';
   const page = cliPage();
   expect(commands.split(' ').filter((name) => !page.includes(`### aic ${name}`))).toEqual([]);
