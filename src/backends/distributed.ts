@@ -12,8 +12,8 @@ import { PLATFORM_PREFIX as PREFIX } from '../storage/redis/keys.ts';
 import { publisherOf } from '../storage/redis/publisher.ts';
 import { RedisScenarios } from '../storage/redis/scenarios.ts';
 import { openRedisStorage } from '../storage/redis/storage.ts';
-import { FollowingSearch } from '../storage/search/following-search.ts';
 import { RedisWebhooks } from '../storage/redis/webhooks.ts';
+import { FollowingSearch } from '../storage/search/following-search.ts';
 import { StorageError } from '../storage/storage-error.ts';
 import type { Backend } from './backend.ts';
 

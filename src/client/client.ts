@@ -2,6 +2,7 @@ import type { WebSocketClass } from './connection.ts';
 import { type Download, downloadOf, type ExportFormat } from './download.ts';
 import { ConnectionError, problemOf } from './failures.ts';
 import { type KnowledgeClient, knowledgeClient } from './knowledge.ts';
+import type { KeyedOptions, RequestOptions } from './options.ts';
 import { type StreamOptions, type StreamSource, streamFrames } from './stream.ts';
 import type {
   ApprovalRequest,
@@ -41,15 +42,6 @@ export interface ClientOptions {
   /** The global ones if not said. */
   fetch?: typeof globalThis.fetch;
   WebSocket?: WebSocketClass;
-}
-
-export interface RequestOptions {
-  signal?: AbortSignal | undefined;
-}
-
-export interface KeyedOptions extends RequestOptions {
-  /** The same key and request within 24 h are one request. */
-  idempotencyKey?: string | undefined;
 }
 
 /**

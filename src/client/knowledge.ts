@@ -1,4 +1,4 @@
-import type { KeyedOptions, RequestOptions } from './client.ts';
+import type { KeyedOptions, RequestOptions } from './options.ts';
 import type {
   CollectionSummary,
   DocumentFields,

@@ -71,7 +71,7 @@ function database(folder: string): Finding {
 
 async function* redis(config: Config): AsyncGenerator<Finding, void, undefined> {
   const { openDistributed } = await import('../backends/distributed.ts');
-  const backend = openDistributed(config.REDIS_URL?.reveal() ?? '', Infinity, {
+  const backend = openDistributed(config.REDIS_URL?.reveal() ?? '', config.DATA_DIR, Infinity, {
     onAppend: () => {},
     onTrouble: () => {},
     onFallback: () => {},

@@ -9,7 +9,7 @@ const frame = z.object({
 });
 
 /** An entry of the log, as a stream brings it. */
-export const durableFrame = z.intersection(conversationEvent, frame);
+const durableFrame = z.intersection(conversationEvent, frame);
 
 const attemptFrame = frame.extend({
   turn: z.number().int(),
