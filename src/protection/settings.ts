@@ -29,8 +29,8 @@ const LOCAL_PLACES = { initial: 4096, maximum: 4096 };
 /**
  * The settings of a lane: the defaults, the provider's own, and over them what the configuration says. Vendors count
  * by model (https://platform.openai.com/docs/guides/rate-limits, https://platform.claude.com/docs/en/api/rate-limits,
- * https://ai.google.dev/gemini-api/docs/rate-limits), but one's own server doesn't, nor an account of which the
- * configuration says what it has for all its models.
+ * https://ai.google.dev/gemini-api/docs/rate-limits), but for an account of which the configuration says what it has
+ * for all its models.
  */
 export function laneSettingsFor(
   provider: string,
@@ -38,8 +38,7 @@ export function laneSettingsFor(
 ): LaneSettings {
   const { places } = DEFAULT_LANE_SETTINGS;
   const own = provider === 'local' ? LOCAL_PLACES : places;
-  const isOfAccount =
-    provider === 'local' || given.requestsPerMinute !== undefined || given.tokensPerMinute !== undefined;
+  const isOfAccount = given.requestsPerMinute !== undefined || given.tokensPerMinute !== undefined;
   return {
     ...DEFAULT_LANE_SETTINGS,
     places: maxConcurrentCalls === undefined ? own : { ...own, maximum: maxConcurrentCalls },

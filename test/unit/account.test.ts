@@ -134,7 +134,7 @@ it('a pause that a vendor asks for holds for the model and its dated versions, o
   const limited = () => Promise.reject(new ProviderError('rate_limited', 'no', { retryAfterMs: 5000 }));
   for (const [provider, extra, during] of [
     ['claude', {}, ['m', 'another']],
-    ['local', {}, ['m']],
+    ['local', {}, ['m', 'another']],
     ['claude', { requestsPerMinute: 100 }, ['m']],
   ] as const) {
     const { call, called } = stage(extra);
