@@ -64,6 +64,7 @@ export const providers: Board = {
         unit: 'reqps',
         queries: {
           '{{provider}} {{error_type}}': perSecond('ai_retries_total', 'provider, error_type', CHOSEN),
+          '{{provider}} on another connection': perSecond('ai_repeated_calls_total', 'provider', CHOSEN),
         },
       },
       {

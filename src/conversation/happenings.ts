@@ -44,6 +44,8 @@ export type Happening =
       why: string;
       latencyMs: number;
     }
+  /** Its call was made again, since the vendor had closed the connection that was kept. */
+  | { type: 'attempt.repeated'; conversationId: string; attempt: AttemptUnderWay }
   /** Guards found something in what a model said. */
   | { type: 'guard.found'; conversationId: string; found: readonly GuardFinding[] }
   /** Another model takes over an agent's turn; `why` is the failure or the ending that made it. */

@@ -39,6 +39,9 @@ export function createJournal(logger: Logger): (happening: Happening) => void {
         const fields = { conversation_id, provider, model, turn, attempt: id, latency };
         return log.info({ ...fields, why: happening.why }, 'attempt.abandoned');
       }
+      case 'attempt.repeated':
+        // The metric says how often; nothing is wrong.
+        return;
       case 'turn.fell_back': {
         const { turn, agent, from, to, why } = happening;
         return log.warn({ conversation_id, turn, agent, from, to, why }, 'turn.fell_back');

@@ -207,6 +207,12 @@ export const METRICS = {
     labels: ['provider', 'error_type'],
     help: 'Failed calls after which the turn was tried again, by the same model or another.',
   },
+  repeatedCalls: {
+    name: 'ai_repeated_calls_total',
+    type: 'counter',
+    labels: ['provider'],
+    help: 'Calls that were made once more, since the vendor had closed the connection that was kept.',
+  },
   fallbacks: {
     name: 'ai_fallbacks_total',
     type: 'counter',

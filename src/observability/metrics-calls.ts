@@ -38,6 +38,7 @@ export function callMeters(
   const responseSeconds = registry.histogram('responseSeconds', true);
   const errors = registry.counter('errors');
   const retries = registry.counter('retries');
+  const repeatedCalls = registry.counter('repeatedCalls');
   const turnSeconds = registry.histogram('turnSeconds', true);
   const timeToFirstTokenSeconds = registry.histogram('timeToFirstTokenSeconds', true);
   const outputTokensPerSecond = registry.histogram('outputTokensPerSecond');
@@ -112,6 +113,10 @@ export function callMeters(
         errors.inc({ ...of, error_type: error.code });
         if (retryInMs !== null) retries.inc({ ...of, error_type: error.code });
         return;
+      }
+      case 'attempt.repeated': {
+        const { provider, model } = happening.attempt;
+        return repeatedCalls.inc({ provider: meters(provider, model).labels.provider });
       }
       case 'call.charged': {
         const { provider = '', model = '', inputTokens = 0, outputTokens = 0, costUsd } = happening.call;

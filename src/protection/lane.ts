@@ -142,15 +142,17 @@ export class LocalLane implements Lane, QueuedLane {
   #judge(error: unknown, { ticket, successes }: Admission): Verdict {
     // A fault of our own says nothing of the vendor.
     if (!(error instanceof ProviderError)) return 'abandoned';
-    const { code, retryAfterMs } = error;
+    const { code, retryAfterMs, blameless } = error;
     if (!UNWELL.has(code)) return 'answered';
-    if (TOO_MUCH.has(code)) this.#account.places.refused(ticket);
+    if (blameless === 'ours') return 'abandoned';
+    if (TOO_MUCH.has(code) && blameless === undefined) this.#account.places.refused(ticket);
     if (retryAfterMs !== undefined) {
       this.pause.extend(Math.min(retryAfterMs, LONGEST_PAUSE_MS));
       this.#account.paused(this.pause);
     }
     // Others were served meanwhile: there were too many at once, and nothing else is wrong.
-    return code === 'timeout' && this.#successes > successes ? 'answered' : 'failed';
+    const isCongestion = code === 'timeout' && this.#successes > successes;
+    return isCongestion || blameless === 'loading' ? 'answered' : 'failed';
   }
 
   #circuitChanged(from: CircuitState, to: CircuitState): void {

@@ -18,6 +18,8 @@ export const callMetadata = z.object({
   /** The calls that it took since the server last started; 1 when the first succeeded. */
   attempts: count.optional(),
   finishReason: z.string().optional(),
+  /** Whom the model went on to speak for, where the reply was cut. */
+  spokeFor: z.string().optional(),
   /** What guards found in what was said; section 8.6. */
   guard: z.array(guardFinding).optional(),
 });

@@ -2,7 +2,7 @@ import Anthropic from '@anthropic-ai/sdk';
 import { withoutCustomHeaders } from '../config/environment.ts';
 import { type GenerateRequest, type Provider, ProviderError } from '../conversation/turn/provider.ts';
 import { answerOf, type Chunk, type Usage } from './answer.ts';
-import { fetchStreamed } from './fetch.ts';
+import { fetchStreamed, hooksOf } from './fetch.ts';
 
 /**
  * Anthropic took the temperature out of its API: the version that this SDK speaks (2026-10-21) refuses
@@ -34,7 +34,7 @@ export function anthropicProvider(options: {
       ...withoutCustomHeaders('ANTHROPIC_CUSTOM_HEADERS'),
       Authorization: `Bearer ${apiKey}`,
     },
-    fetch: fetchStreamed,
+    fetch: fetchStreamed(asEvents),
     maxRetries: 0,
     logLevel: 'off',
     openTelemetry: false,
@@ -44,6 +44,7 @@ export function anthropicProvider(options: {
     const withTemperature = MODELS_WITH_TEMPERATURE.test(request.model);
     const stream = await client.messages.create(bodyOf(request, withTemperature), {
       signal,
+      fetchOptions: hooksOf(request),
       ...(withTemperature && { headers: { 'anthropic-version': VERSION_WITH_TEMPERATURE } }),
     });
     let counted: Partial<Anthropic.MessageDeltaUsage> = {};
@@ -54,6 +55,8 @@ export function anthropicProvider(options: {
         yield { text: event.content_block.text };
       } else if (event.type === 'content_block_delta' && event.delta.type === 'text_delta') {
         yield { text: event.delta.text };
+      } else if (event.type === 'content_block_delta' && event.delta.type === 'thinking_delta') {
+        yield { thought: event.delta.thinking };
       } else if (event.type === 'message_delta') {
         if (event.delta.stop_reason === 'refusal') throw refusalOf(event.delta.stop_details?.explanation);
         counted = { ...counted, ...known(event.usage) };
@@ -86,7 +89,30 @@ function refusalOf(explanation: string | null | undefined): ProviderError {
 
 function finishReasonOf(reason: Anthropic.StopReason | null): Chunk['finishReason'] {
   if (reason === null) return undefined;
-  return reason === 'max_tokens' || reason === 'model_context_window_exceeded' ? 'length' : 'stop';
+  const known = FINISHES.get(reason);
+  if (known) return known;
+  throw new ProviderError('server_error', `Claude stopped the answer: ${reason.slice(0, 100)}`);
+}
+
+/** https://platform.claude.com/docs/en/build-with-claude/handling-stop-reasons */
+const FINISHES = new Map<string, Chunk['finishReason']>([
+  ['end_turn', 'stop'],
+  ['stop_sequence', 'stop'],
+  ['max_tokens', 'length'],
+  ['model_context_window_exceeded', 'length'],
+]);
+
+/** A whole message as the events of a streamed one. */
+function asEvents(whole: unknown): readonly unknown[] | undefined {
+  const message = Object(whole) as Partial<Anthropic.Message>;
+  if (message.type !== 'message' || !Array.isArray(message.content)) return undefined;
+  const { content, stop_reason, usage } = message;
+  return [
+    { type: 'message_start', message },
+    ...content.map((content_block, index) => ({ type: 'content_block_start', index, content_block })),
+    { type: 'message_delta', delta: { stop_reason }, usage },
+    { type: 'message_stop' },
+  ];
 }
 
 /** The counts of a message_delta are totals, but null where nothing changed since message_start. */

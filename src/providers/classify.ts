@@ -1,5 +1,5 @@
 import { ProviderError, type ProviderFailure } from '../conversation/turn/provider.ts';
-import { askedByHeaders } from './retry-after.ts';
+import { askedByHeaders, numberOf } from './retry-after.ts';
 
 /**
  * Words that vendors use as `code`, `type`, `status`, `error_code` or `reason` of an error and that mean
@@ -44,6 +44,23 @@ const BY_MESSAGE: readonly { pattern: RegExp; statuses: readonly number[]; failu
   },
   { pattern: /content violates/i, statuses: [400, 403], failure: 'content_refused' },
 ];
+
+/** What an error without a status says in words alone, such as one inside of a stream. */
+const BY_WORDS: readonly { pattern: RegExp; failure: ProviderFailure }[] = [
+  { pattern: /overloaded|at capacity|temporarily unavailable|try again later/i, failure: 'overloaded' },
+  { pattern: /rate limit|too many requests/i, failure: 'rate_limited' },
+  {
+    pattern: /exceeded your (?:current )?quota|insufficient (?:quota|balance|credits)/i,
+    failure: 'quota_exhausted',
+  },
+  { pattern: /unexpected endpoint|model .{0,100}(?:not found|does not exist)/i, failure: 'not_found' },
+];
+
+/** A server that has its model yet to load: llama.cpp, TGI, Ollama. */
+const LOADING =
+  /\bloading (?:the )?model\b|\bmodel\b.{0,100}\b(?:is|still|currently) (?:being )?load(?:ing|ed)\b/i;
+/** How long it is left alone where it doesn't say, in milliseconds. */
+const LOADING_MS = 3000;
 
 const BY_STATUS: Readonly<Record<number, ProviderFailure>> = {
   // A redirect, which `fetchStreamed` doesn't follow with a key in hand.
@@ -94,10 +111,15 @@ export function classify(thrown: unknown, mask: (text: string) => string): Provi
   const chain = causes(thrown);
   const elsewhere = redirectOf(thrown, status);
   const message = elsewhere ?? (body === undefined ? describe(chain) : textOf(body));
+  const isLoading = status === 503 && LOADING.test(message);
   return new ProviderError(
     thrown instanceof ProviderError ? thrown.code : failureOf({ status, body, details, chain, message }),
     shown(message || `The vendor answered ${status ?? 'something unexpected'}`, mask),
-    { status, retryAfterMs: retryAfterOf(thrown, status, details) },
+    {
+      status,
+      retryAfterMs: retryAfterOf(thrown, status, details) ?? (isLoading ? LOADING_MS : undefined),
+      blameless: isLoading ? 'loading' : isOurs(thrown, message) ? 'ours' : undefined,
+    },
   );
 }
 
@@ -127,7 +149,10 @@ function failureOf(evidence: {
     );
     return told?.failure ?? BY_STATUS[status] ?? (status >= 500 ? 'server_error' : 'bad_request');
   }
-  if (body !== undefined) return codes.map((code) => BY_TYPE[code]).find(Boolean) ?? 'server_error';
+  if (body !== undefined) {
+    const told = [...BY_MESSAGE, ...BY_WORDS].find(({ pattern }) => pattern.test(message));
+    return codes.map((code) => BY_TYPE[code]).find(Boolean) ?? told?.failure ?? 'server_error';
+  }
   const names = chain.flatMap((error) => [
     error.constructor.name,
     String(field(error, 'code')),
@@ -137,6 +162,13 @@ function failureOf(evidence: {
   if (says(PARSING)) return 'malformed';
   if (says(TIMEOUT)) return 'timeout';
   return says(NETWORK) ? 'network' : 'malformed';
+}
+
+/** A fault of the code that reads an answer, and none of who wrote it; `fetch` throws its own as TypeErrors. */
+function isOurs(thrown: unknown, message: string): boolean {
+  const isKind =
+    thrown instanceof TypeError || thrown instanceof RangeError || thrown instanceof ReferenceError;
+  return isKind && thrown.cause === undefined && !NETWORK.test(message);
 }
 
 /** The innermost `error` of an answer's body: SDKs and vendors wrap it up to two times. */
@@ -196,7 +228,9 @@ function retryAfterOf(thrown: unknown, status: number | undefined, details: unkn
   if (thrown instanceof ProviderError) return thrown.retryAfterMs;
   const headers = field(thrown, 'headers');
   const asked = headers instanceof Headers ? askedByHeaders(headers, status, Date.now()) : undefined;
-  const delays = listed(details).map((detail) => Number.parseFloat(String(field(detail, 'retryDelay'))));
+  const delays = listed(details).map((detail) =>
+    numberOf(String(field(detail, 'retryDelay')).replace(/s$/, '')),
+  );
   const seconds = delays.find((delay) => delay >= 0);
   return asked ?? (seconds === undefined ? undefined : Math.round(seconds * 1000));
 }

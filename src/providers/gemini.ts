@@ -1,7 +1,6 @@
 import {
   type EnhancedGenerateContentResponse,
   GoogleGenerativeAI,
-  type Part,
   type UsageMetadata,
 } from '@google/generative-ai';
 import {
@@ -87,15 +86,26 @@ function chunkOf({ candidates, promptFeedback, usageMetadata }: EnhancedGenerate
     throw new ProviderError('malformed', candidate.finishMessage ?? `Gemini stopped: ${reason}`);
   }
   return {
-    text: candidate?.content?.parts?.map(textOf).join(''),
+    text: partsOf(candidate).map(textOf).join(''),
+    thought: partsOf(candidate).map(thoughtOf).join(''),
     finishReason: reason && FINISHES.get(reason),
     usage: usageMetadata && usageOf(usageMetadata),
   };
 }
 
-function textOf(part: Part): string {
-  const thought = 'thought' in part && part.thought === true;
-  return thought ? '' : (part.text ?? '');
+function partsOf(candidate: { content?: { parts?: unknown } } | undefined): unknown[] {
+  const parts = candidate?.content?.parts;
+  return Array.isArray(parts) ? parts : [];
+}
+
+function textOf(part: unknown): string {
+  const { text, thought } = Object(part) as { text?: unknown; thought?: unknown };
+  return typeof text === 'string' && thought !== true ? text : '';
+}
+
+function thoughtOf(part: unknown): string {
+  const { text, thought } = Object(part) as { text?: unknown; thought?: unknown };
+  return typeof text === 'string' && thought === true ? text : '';
 }
 
 /** Newer than the SDK's types: thinking is counted apart from the candidates. */

@@ -4,11 +4,13 @@ import type { AnswerForm } from '../conversation/asking/question.ts';
 import {
   type FinishReason,
   type GenerateRequest,
+  type PromptMessage,
   type Provider,
   ProviderError,
 } from '../conversation/turn/provider.ts';
 import { answerOf, type Chunk, type Usage } from './answer.ts';
-import { fetchStreamed } from './fetch.ts';
+import { classify } from './classify.ts';
+import { fetchStreamed, hooksOf } from './fetch.ts';
 
 /** How a vendor's chat completions differ from the others'. */
 export interface OpenAiDialect {
@@ -80,33 +82,30 @@ export function openAiProvider(options: {
       ...withoutCustomHeaders('OPENAI_CUSTOM_HEADERS'),
       Authorization: apiKey === undefined ? null : `Bearer ${apiKey}`,
     },
-    fetch: fetchStreamed,
+    fetch: fetchStreamed(asEvents),
     maxRetries: 0,
     logLevel: 'off',
   });
-  const fixedTemperature = new Set<string>();
-  const schemaless = new Set<string>();
+  /** What models have refused, which is left out from then on. */
+  const refused = new Map<string, Set<Optional>>();
 
-  /**
-   * Asks again without a temperature, or without a schema, once each, when the model refuses it: a name alone
-   * doesn't tell.
-   */
+  /** Asks again without what a model refuses, once for each: a name alone doesn't tell. */
   async function open(request: GenerateRequest, signal: AbortSignal) {
-    let wasRefused = false;
+    const known = refused.get(request.model) ?? new Set<Optional>();
+    const left = new Set(known);
     for (;;) {
-      const withTemperature =
-        !fixedTemperature.has(request.model) && !dialect.fixedTemperature?.test(request.model);
-      const withSchema = request.form !== undefined && !wasRefused && !schemaless.has(request.model);
       try {
-        const body = bodyOf(request, dialect, { withTemperature, withSchema });
-        const answer = await client.chat.completions.create(body, { signal });
-        // Only now is it known that it was the schema, and not, say, the length of the prompt.
-        if (wasRefused) schemaless.add(request.model);
+        const answer = await client.chat.completions.create(bodyOf(request, dialect, left), {
+          signal,
+          fetchOptions: hooksOf(request),
+        });
+        // Only now is it known that it was that, and not, say, the length of the prompt.
+        if (left.size > known.size) refused.set(request.model, left);
         return answer;
       } catch (error) {
-        if (withTemperature && refusesTemperature(error)) fixedTemperature.add(request.model);
-        else if (withSchema && mayRefuseSchema(error)) wasRefused = true;
-        else throw error;
+        const next = refusedIn(error, request, dialect, left);
+        if (next === undefined) throw error;
+        left.add(next);
       }
     }
   }
@@ -115,8 +114,9 @@ export function openAiProvider(options: {
     let refusal = '';
     for await (const { choices, usage } of await open(request, signal)) {
       // The chunk with the usage has no choice in it, and with some servers not even the list.
-      const choice = choices?.[0];
-      refusal += choice?.delta.refusal ?? '';
+      const choice: Partial<OpenAI.ChatCompletionChunk.Choice> | undefined = choices?.[0];
+      const delta: Delta | null | undefined = choice?.delta;
+      refusal += textOf(delta?.refusal);
       const finish = choice?.finish_reason;
       if (finish === 'content_filter' || (finish && refusal !== '')) {
         throw new ProviderError(
@@ -125,7 +125,8 @@ export function openAiProvider(options: {
         );
       }
       yield {
-        text: choice?.delta.content ?? undefined,
+        text: textOf(delta?.content),
+        thought: textOf(delta?.reasoning_content) || textOf(delta?.reasoning),
         finishReason: finish ? finishReasonOf(finish) : undefined,
         usage: usage ? usageOf(usage) : undefined,
       };
@@ -140,33 +141,108 @@ function formatOf({ kind, schema }: AnswerForm) {
   return { type: 'json_schema' as const, json_schema: { name: kind, schema, strict: true } };
 }
 
-function bodyOf(
-  request: GenerateRequest,
-  dialect: OpenAiDialect,
-  how: { withTemperature: boolean; withSchema: boolean },
-) {
+/** What a call can do without, or say in another way. */
+type Optional = 'stream_options' | 'temperature' | 'tokens' | 'any tokens' | 'system' | 'schema';
+
+function bodyOf(request: GenerateRequest, dialect: OpenAiDialect, left: ReadonlySet<Optional>) {
+  const { model, system, messages, form } = request;
+  const tokensParameter = left.has('tokens') ? SIBLINGS[dialect.tokensParameter] : dialect.tokensParameter;
+  const withTemperature = !left.has('temperature') && !dialect.fixedTemperature?.test(model);
   return {
-    model: request.model,
-    messages: [{ role: 'system' as const, content: request.system }, ...request.messages],
+    model,
+    messages: left.has('system')
+      ? withSystemInFront(system, messages)
+      : [{ role: 'system' as const, content: system }, ...messages],
     stream: true as const,
-    [dialect.tokensParameter]: request.maxOutputTokens,
-    ...(how.withTemperature && { temperature: Math.min(request.temperature, dialect.maxTemperature) }),
-    ...(dialect.asksForUsage && { stream_options: { include_usage: true } }),
-    ...(how.withSchema && request.form && { response_format: formatOf(request.form) }),
+    ...(!left.has('any tokens') && { [tokensParameter]: request.maxOutputTokens }),
+    ...(withTemperature && { temperature: Math.min(request.temperature, dialect.maxTemperature) }),
+    ...(dialect.asksForUsage && !left.has('stream_options') && { stream_options: { include_usage: true } }),
+    ...(form && !left.has('schema') && { response_format: formatOf(form) }),
   };
 }
 
-function refusesTemperature(error: unknown): boolean {
-  return error instanceof APIError && error.status === 400 && error.param === 'temperature';
+const SIBLINGS = { max_tokens: 'max_completion_tokens', max_completion_tokens: 'max_tokens' } as const;
+
+/** As a part of the first message, which is the user's. */
+function withSystemInFront(system: string, [first, ...more]: GenerateRequest['messages']): PromptMessage[] {
+  return [{ role: 'user', content: first ? `${system}\n\n${first.content}` : system }, ...more];
 }
 
-/** Servers name the parameter or not; a schema is the one thing in these calls that many of them don't know. */
-function mayRefuseSchema(error: unknown): boolean {
-  return error instanceof APIError && (error.status === 400 || error.status === 422);
+/**
+ * What of a call it was that a model refused, which servers name in a parameter, a message or a list of faults;
+ * undefined where it was something else. A schema is the one thing in these calls that many refuse without naming it.
+ */
+function refusedIn(
+  error: unknown,
+  { model, form }: GenerateRequest,
+  dialect: OpenAiDialect,
+  left: ReadonlySet<Optional>,
+): Optional | undefined {
+  if (!(error instanceof APIError) || (error.status !== 400 && error.status !== 422)) return undefined;
+  const isTooLong = classify(error, (text) => text).code === 'context_too_long';
+  if (isTooLong) return undefined;
+  const said = `${error.param ?? ''} ${error.message} ${JSON.stringify(error.error ?? '')}`;
+  const { tokensParameter } = dialect;
+  const wasSent: Record<Optional, boolean> = {
+    stream_options: dialect.asksForUsage && /stream_options|include_usage/.test(said),
+    temperature: !dialect.fixedTemperature?.test(model) && /temperature/i.test(said),
+    tokens: said.includes(tokensParameter),
+    'any tokens': left.has('tokens') && said.includes(SIBLINGS[tokensParameter]),
+    system:
+      /\bsystem\b.{0,30}\b(?:role|message|prompt|instruction)|\brole\b.{0,60}\bsystem\b|developer instruction/is.test(
+        said,
+      ),
+    schema: form !== undefined,
+  };
+  return (Object.keys(wasSent) as Optional[]).find((name) => wasSent[name] && !left.has(name));
 }
 
+/** https://platform.openai.com/docs/api-reference/chat/object, and what servers of its form say instead. */
+const FINISHES = new Map<string, FinishReason>([
+  ['stop', 'stop'],
+  ['eos', 'stop'],
+  ['eos_token', 'stop'],
+  ['stop_sequence', 'stop'],
+  ['end_turn', 'stop'],
+  ['length', 'length'],
+  ['max_tokens', 'length'],
+]);
+
+/** @throws ProviderError for one that isn't known to be good */
 function finishReasonOf(reason: string): FinishReason {
-  return reason === 'length' ? 'length' : 'stop';
+  const known = FINISHES.get(reason);
+  if (known) return known;
+  throw new ProviderError('server_error', `The vendor stopped the answer: ${reason.slice(0, 100)}`);
+}
+
+/** As servers send it: texts, or lists of parts with texts. */
+interface Delta {
+  content?: unknown;
+  refusal?: unknown;
+  reasoning_content?: unknown;
+  reasoning?: unknown;
+}
+
+/** Text where it is one, or a list of text parts; anything else adds nothing. */
+function textOf(content: unknown): string {
+  if (typeof content === 'string') return content;
+  if (!Array.isArray(content)) return '';
+  return content.map((part: unknown) => (isTextPart(part) ? part.text : '')).join('');
+}
+
+function isTextPart(part: unknown): part is { text: string } {
+  return typeof part === 'object' && part !== null && 'text' in part && typeof part.text === 'string';
+}
+
+/** A whole completion as the chunks of a streamed one. */
+function asEvents(whole: unknown): readonly unknown[] | undefined {
+  const { choices, usage, error } = Object(whole) as { choices?: unknown; usage?: unknown; error?: unknown };
+  if (!Array.isArray(choices) || error) return undefined;
+  const chunks = choices.map((choice: unknown) => {
+    const { message, delta, ...rest } = Object(choice) as { message?: unknown; delta?: unknown };
+    return { ...rest, delta: message ?? delta };
+  });
+  return [{ choices: chunks, usage }];
 }
 
 /** xAI leaves thinking out of `completion_tokens`; only the total has it. */

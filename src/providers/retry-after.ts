@@ -21,12 +21,23 @@ export function askedByHeaders(
 ): number | undefined {
   const after = headers.get('retry-after') ?? '';
   const asked = [
-    Number.parseFloat(headers.get('retry-after-ms') ?? ''),
-    Number.parseFloat(after) * 1000,
-    Date.parse(after) - now,
+    numberOf(headers.get('retry-after-ms') ?? ''),
+    numberOf(after) * 1000,
+    dateOf(after) - now,
     ...(status === 429 ? [untilReset(headers, now)] : []),
   ].find(Number.isFinite);
   return asked === undefined ? undefined : Math.max(0, Math.round(asked));
+}
+
+/** Digits, and a fraction that some send; NaN for anything else. */
+export function numberOf(text: string): number {
+  return /^\s*\d+(?:\.\d+)?\s*$/.test(text) ? Number(text) : NaN;
+}
+
+/** An HTTP date, or one as RFC 3339 writes it; NaN for anything else that Date.parse would take for one. */
+function dateOf(text: string): number {
+  const isDate = /^\s*(?:[A-Z][a-z]{2,8},? |\d{4}-\d{2}-\d{2}T)/.test(text);
+  return isDate ? Date.parse(text) : NaN;
 }
 
 /** Not finite where no limit is known to be used up. */

@@ -114,6 +114,7 @@ describe.each(PROVIDERS)('$id', (vendorOf) => {
     const first = Promise.withResolvers<void>();
     const call = (async () => {
       for await (const part of both.provider.generate(REQUEST, controller.signal)) {
+        if (part.type === 'thought') continue;
         expect(part).toEqual({ type: 'text', text: 'Hel' });
         first.resolve();
       }
@@ -135,10 +136,10 @@ describe.each(PROVIDERS)('$id', (vendorOf) => {
   it('closes the connection when its reader leaves', async () => {
     await using both = await pair(vendorOf, unfinished('Hel', 'hang'));
     for await (const part of both.provider.generate(REQUEST, new AbortController().signal)) {
-      expect(part.type).toBe('text');
-      break;
+      if (part.type === 'text') break;
     }
     await (await both.vendor.arrived()).whenAborted;
+    expect(both.vendor.requests).toHaveLength(1);
   });
 
   it('leaves no listener on the signal', async () => {

@@ -185,15 +185,15 @@ describe('an attempt', () => {
   });
 
   it.each<[string, Progress, object | undefined]>([
-    ['nothing came', { text: '', isFinished: false, usage: undefined }, undefined],
+    ['nothing came', { text: '', unsaid: 0, isFinished: false, usage: undefined }, undefined],
     [
       'text came without a word of what it took',
-      { text: '12345678', isFinished: false, usage: undefined },
+      { text: '12345678', unsaid: 0, isFinished: false, usage: undefined },
       { inputTokens: 1, outputTokens: 2, costUsd: 5e-6, estimated: true },
     ],
     [
       'the vendor said what it took',
-      { text: '', isFinished: true, usage: { inputTokens: 100, outputTokens: 0 } },
+      { text: '', unsaid: 0, isFinished: true, usage: { inputTokens: 100, outputTokens: 0 } },
       { inputTokens: 100, outputTokens: 0, costUsd: 1e-4, estimated: false },
     ],
   ])('2.2: took, where %s', (_, progress, spent) => {

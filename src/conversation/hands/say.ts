@@ -1,7 +1,7 @@
 import { invalid } from '../../errors.ts';
 import type { GuardFinding } from '../../protocol/guard.ts';
 import { type ConversationEvent, defined, foundIn, type MessageEvent, resumedEvent } from '../log/events.ts';
-import { MODERATOR } from '../log/settings.ts';
+import { HUMAN, MODERATOR } from '../log/settings.ts';
 import { apply, type ConversationState } from '../log/state.ts';
 import { consequences } from '../turn/consequences.ts';
 import { conflict, type Doing, type Hand } from './hand.ts';
@@ -17,8 +17,6 @@ export interface Saying {
   found?: readonly GuardFinding[] | undefined;
 }
 
-const NOBODY = 'Human';
-
 /**
  * Says something: as a person who watches, as the moderator, or as the human agent that is waited for, whose turn
  * it is then (10.3).
@@ -27,7 +25,7 @@ export function say(saying: Saying): Hand {
   return (state, doing) => {
     const awaited = state.pause?.for === 'human' ? state.pause.agent : undefined;
     const { role = 'human' } = saying;
-    const sender = saying.sender ?? (role === 'moderator' ? MODERATOR : (awaited ?? NOBODY));
+    const sender = saying.sender ?? (role === 'moderator' ? MODERATOR : (awaited ?? HUMAN));
     const isTurn = role === 'human' && sender === awaited;
     checkSender(state, sender, role, isTurn);
     checkVisibility(state, saying.visibleTo);

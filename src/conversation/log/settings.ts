@@ -11,6 +11,8 @@ export type { RosterEntry } from './roster.ts';
 
 /** Who opens a conversation; no agent may take this name. */
 export const MODERATOR = 'Moderator';
+/** The name of people who give none. */
+export const HUMAN = 'Human';
 
 export interface SettingsDefaults {
   maxTurns: number;

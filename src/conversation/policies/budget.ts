@@ -14,8 +14,8 @@ export function costOf(price: Price, usage: { inputTokens: number; outputTokens:
 }
 
 /** About four characters a token: OpenAI's rule of thumb for English text. */
-export function estimateTokens(text: string): number {
-  return Math.ceil(text.length / 4);
+export function estimateTokens(text: string | number): number {
+  return Math.ceil((typeof text === 'string' ? text.length : text) / 4);
 }
 
 /** The estimated tokens of a whole prompt. */

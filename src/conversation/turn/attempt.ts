@@ -2,8 +2,10 @@ import { sourcesOf } from '../knowledge/shown.ts';
 import type { Ending, MessageMetadata, SpentEvent } from '../log/events.ts';
 import { costOf, estimateInput, estimateTokens, type Price } from '../policies/budget.ts';
 import { blockedBy, type Guard, together } from '../stages/guard.ts';
+import { createSpeech, type Said } from '../stages/speech.ts';
 import type { AttemptUnderWay } from '../stream/frames.ts';
 import type { LiveStage } from '../stream/live.ts';
+import { isBlank } from './blank.ts';
 import type { AttemptCall, CircuitOpenError } from './lane.ts';
 import type { ModelBinding } from './model-binding.ts';
 import { type AnswerPart, type GenerateRequest, ProviderError } from './provider.ts';
@@ -31,6 +33,8 @@ type Usage = NonNullable<Extract<AnswerPart, { type: 'finish' }>['usage']>;
 export interface Progress {
   /** As the vendor said it: nothing of it is to be shown before a guard has looked. */
   text: string;
+  /** Characters of what it thought, and of whatever else it wrote that is no part of its text. */
+  unsaid: number;
   /** The vendor has ended its answer. */
   isFinished: boolean;
   /** As the vendor counted; undefined where it has told nothing. */
@@ -38,7 +42,7 @@ export interface Progress {
 }
 
 export function newProgress(): Progress {
-  return { text: '', isFinished: false, usage: undefined };
+  return { text: '', unsaid: 0, isFinished: false, usage: undefined };
 }
 
 /**
@@ -46,13 +50,18 @@ export function newProgress(): Progress {
  * says that it took anything: no text came and no end.
  */
 export function spendingOf(
-  { text, isFinished, usage }: Progress,
+  { text, unsaid, isFinished, usage }: Progress,
   request: GenerateRequest,
   price: Price | undefined,
 ): Pick<SpentEvent, 'inputTokens' | 'outputTokens' | 'costUsd' | 'estimated'> | undefined {
-  if (text === '' && !isFinished) return undefined;
-  const tokens = usage ?? { inputTokens: estimateInput(request), outputTokens: estimateTokens(text) };
+  if (text === '' && unsaid === 0 && !isFinished) return undefined;
+  const tokens = usage ?? estimated(request, text, unsaid);
   return { ...tokens, costUsd: price ? costOf(price, tokens) : null, estimated: !usage };
+}
+
+/** As if what it thought had been said: it is paid for. */
+function estimated(request: GenerateRequest, text: string, unsaid: number): Usage {
+  return { inputTokens: estimateInput(request), outputTokens: estimateTokens(text.length + unsaid) };
 }
 
 /** A finished answer: its text, and what is known of how it came about. */
@@ -110,23 +119,26 @@ export async function makeAttempt(
   const { signal } = call;
   const startedAt = elapsed();
   const sanitiser = createSanitiser(guard?.seesDirections ?? false);
+  const speech = createSpeech(request.agent, request.others ?? []);
   const reply = guard?.listen();
   const fit = limitCodePoints(maxMessageLength);
   let firstTokenAt = startedAt;
   let finish: Extract<AnswerPart, { type: 'finish' }> | undefined;
   let content = '';
+  let spokeFor: string | undefined;
   const show = (text: string): void => {
     const fitting = fit(text, content);
     content += fitting;
     if (fitting !== '' && shown === 'as it comes') live.said(conversationId, attempt, fitting);
     if (fitting !== text) finish = { type: 'finish', finishReason: 'length', usage: finish?.usage };
   };
-  const hear = (text: string): void => {
-    if (text === '') return;
-    if (progress.text === '') {
-      firstTokenAt = elapsed();
-      call.firstToken();
+  const hear = ({ text, cutAt }: Said): void => {
+    if (cutAt !== undefined) {
+      spokeFor = cutAt;
+      finish = { type: 'finish', finishReason: 'stop', usage: finish?.usage };
     }
+    if (text === '') return;
+    if (progress.text === '') firstTokenAt = elapsed();
     progress.text += text;
     show(reply ? reply.push(text) : text);
     if (progress.text.length > 2 * maxMessageLength + MOST_WAITED_FOR) {
@@ -134,31 +146,39 @@ export async function makeAttempt(
     }
   };
 
+  let written = 0;
   for await (const part of provider.generate(request, signal)) {
     if (signal.aborted) throw signal.reason;
-    if (part.type === 'text') hear(sanitiser.push(part.text));
-    else finish = part;
+    if (part.type === 'finish') finish = part;
+    else {
+      // Also what is only thought says that it works.
+      call.firstToken();
+      written += part.text.length;
+      if (part.type === 'text') hear(speech.push(sanitiser.push(part.text)));
+      progress.unsaid = written - progress.text.length;
+    }
     if (finish) break;
   }
   if (signal.aborted) throw signal.reason;
   if (!finish) throw new ProviderError('network', 'the answer was cut off');
   progress.isFinished = true;
   progress.usage = trusted(finish.usage);
-  hear(sanitiser.end());
+  if (spokeFor === undefined) {
+    hear(speech.push(sanitiser.end()));
+    hear(speech.end());
+  }
+  progress.unsaid = Math.max(0, written - progress.text.length);
   const latencyMs = Math.round(elapsed() - startedAt);
 
-  if (progress.text.trim() === '') throw new ProviderError('empty', 'the answer was empty');
+  if (isBlank(progress.text)) throw new ProviderError('empty', 'the answer was empty');
   const looked = await reply?.end(signal, request.messages.at(-1)?.content ?? '');
   const found = together(looked?.found ?? [], request.shown?.found ?? []);
   if (looked) show(looked.text);
   const isBlocked = looked?.isBlocked ?? false;
-  if (!isBlocked && content.trim() === '') throw new ProviderError('empty', 'the answer was empty');
+  if (!isBlocked && isBlank(content)) throw new ProviderError('empty', 'the answer was empty');
   if (shown === 'whole' && !isBlocked && found.length === 0) live.said(conversationId, attempt, content);
   const counted = progress.usage;
-  const usage = counted ?? {
-    inputTokens: estimateInput(request),
-    outputTokens: estimateTokens(progress.text),
-  };
+  const usage = counted ?? estimated(request, progress.text, progress.unsaid);
   return {
     content,
     metadata: {
@@ -171,6 +191,7 @@ export async function makeAttempt(
       timeToFirstTokenMs: Math.round(firstTokenAt - startedAt),
       attempt: attempt.id,
       finishReason: finish.finishReason,
+      ...(spokeFor === undefined ? {} : { spokeFor }),
       ...(found.length > 0 ? { guard: [...found] } : {}),
       ...(request.shown ? sourcesOf(request.shown, content) : {}),
     },

@@ -1,6 +1,6 @@
 import { aliasesFor } from '../asking/anonymous.ts';
 import type { DecidedEvent, Message } from '../log/events.ts';
-import { type ConversationSettings, MODERATOR } from '../log/settings.ts';
+import { type ConversationSettings, HUMAN, MODERATOR } from '../log/settings.ts';
 import { type DebatePlace, debatePlaceOf } from '../policies/turn/debate.ts';
 import type { GenerateRequest, PromptMessage } from './provider.ts';
 
@@ -14,10 +14,12 @@ export function promptFor(
   speaker: number,
   recent: readonly Pick<Message, 'sender' | 'content'>[],
   turn = 1,
-): Pick<GenerateRequest, 'agent' | 'topic' | 'system' | 'messages'> {
+): Pick<GenerateRequest, 'agent' | 'topic' | 'system' | 'messages' | 'others' | 'messagesShown'> {
   const agent = settings.agents[speaker]?.name ?? '';
   return {
     agent,
+    others: [...othersThan(settings, speaker), MODERATOR, HUMAN],
+    messagesShown: recent.length,
     topic: settings.topic,
     system: systemPrompt(settings, speaker, turn),
     messages: chatMessages(settings.topic, agent, recent),
@@ -35,13 +37,17 @@ export function withRejections<Prompt extends Pick<GenerateRequest, 'system'>>(
   return { ...prompt, system: `${prompt.system}\n\n${said}` };
 }
 
+/** The other agents, by the names that this one knows. */
+function othersThan(settings: ConversationSettings, speaker: number): string[] {
+  const names = settings.agents.map(({ name }) => name);
+  const aliases = isAnonymousPanel(settings) ? aliasesFor(names) : undefined;
+  return names.filter((_, index) => index !== speaker).map((name) => aliases?.of.get(name) ?? name);
+}
+
 function systemPrompt(settings: ConversationSettings, speaker: number, turn: number): string {
   const { topic, agents } = settings;
   const self = agents[speaker];
-  const aliases = isAnonymousPanel(settings) ? aliasesFor(agents.map(({ name }) => name)) : undefined;
-  const others = agents
-    .filter((_, index) => index !== speaker)
-    .map(({ name }) => aliases?.of.get(name) ?? name);
+  const others = othersThan(settings, speaker);
   const lines = [
     `You are ${self?.name}, talking with ${listed(others)}.`,
     `The topic: ${topic}`,
@@ -92,7 +98,8 @@ function chatMessages(
   for (const { sender, content } of recent) {
     const own = sender === agent;
     const role = own ? 'assistant' : 'user';
-    const text = own ? content : `${sender}: ${content}`;
+    // One that has its name in front already has it once.
+    const text = own || content.startsWith(`${sender}:`) ? content : `${sender}: ${content}`;
     const last = merged.at(-1);
     if (last?.role === role) last.content += `\n\n${text}`;
     else merged.push({ role, content: text });

@@ -20,8 +20,14 @@ export interface GenerateRequest {
   /** 0 to 2. */
   temperature: number;
   maxOutputTokens: number;
+  /** Of a turn: who else takes part, by the names that the prompt has for them. */
+  others?: readonly string[] | undefined;
+  /** Of a turn: how many messages of the log it shows. */
+  messagesShown?: number | undefined;
   /** Names this turn of this conversation: a deterministic provider answers the same to the same seed. */
   seed: string;
+  /** To be called when the call is made once more, on another connection. */
+  onRepeated?: (() => void) | undefined;
   /** Where the answer is no turn: what it is to be like. */
   form?: AnswerForm | undefined;
   /** What was looked up for this turn; it stands in the messages, too. */
@@ -31,9 +37,10 @@ export interface GenerateRequest {
 /** Why the model stopped by itself; a refusal, or a stop for safety, is a failure instead. */
 export type FinishReason = 'stop' | 'length';
 
-/** A piece of an answer: text, never empty, or, once and last, how it ended. */
+/** A piece of an answer: text, or thoughts that nobody hears, never empty; or, once and last, how it ended. */
 export type AnswerPart =
   | { type: 'text'; text: string }
+  | { type: 'thought'; text: string }
   | {
       type: 'finish';
       finishReason: FinishReason;
@@ -80,16 +87,27 @@ export class ProviderError extends Error {
   readonly status: number | undefined;
   /** How long the vendor asked to be left alone, in milliseconds. */
   readonly retryAfterMs: number | undefined;
+  /**
+   * Why it says nothing of the vendor's health: `loading`, its model is yet to be loaded, and is waited for as long as
+   * there is time; `ours`, the answer was not read as it should have been.
+   */
+  readonly blameless: 'loading' | 'ours' | undefined;
 
   constructor(
     code: ProviderFailure,
     message: string,
-    extra: { status?: number | undefined; retryAfterMs?: number | undefined; cause?: unknown } = {},
+    extra: {
+      status?: number | undefined;
+      retryAfterMs?: number | undefined;
+      blameless?: ProviderError['blameless'];
+      cause?: unknown;
+    } = {},
   ) {
     super(message, { cause: extra.cause });
     this.code = code;
     this.status = extra.status;
     this.retryAfterMs = extra.retryAfterMs;
+    this.blameless = extra.blameless;
   }
 
   get retryable(): boolean {

@@ -6,6 +6,7 @@ import type { ConversationState } from '../log/state.ts';
 import { withNudge } from '../policies/nudge.ts';
 import { promptFor, withRejections } from './prompt.ts';
 import type { GenerateRequest } from './provider.ts';
+import type { Extent } from './turn.ts';
 
 /**
  * What an agent's model is asked for a turn.
@@ -16,16 +17,20 @@ export async function turnRequest(
   log: Pick<ConversationLog, 'getContext'>,
   conversationId: string,
   state: ConversationState,
-  turn: { number: number; speaker: number; model: string; contextMessages: number },
+  turn: { number: number; speaker: number; model: string; extent: Extent },
   lookUp?: (recent: readonly ContextMessage[]) => Promise<Shown>,
 ): Promise<GenerateRequest> {
   const { settings } = state;
-  const { number, speaker, model, contextMessages } = turn;
+  const { number, speaker, model, extent } = turn;
   const agent = settings.agents[speaker];
   if (!agent) throw new Error(`agent ${speaker} of ${settings.agents.length} is to speak`);
-  const recent = await recentFor(log, conversationId, state, agent.name, contextMessages);
+  const recent = await recentFor(log, conversationId, state, agent.name, extent.messages);
   const { temperature, maxOutputTokens } = agent;
-  const shown = withNudge(withoutRound(recent, state), state.nudge);
+  const said = withoutRound(recent, state).map((message) => ({
+    ...message,
+    content: shortenedTo(extent.characters, message.content),
+  }));
+  const shown = withNudge(said, state.nudge);
   const prompt = promptFor(
     settings,
     speaker,
@@ -42,6 +47,15 @@ export async function turnRequest(
     seed: seedOf(settings, conversationId, number),
     shown: shownPassages,
   };
+}
+
+const LEFT_OUT = '\n[… left out, since it is too long …]\n';
+
+/** The beginning and the end of a text that is longer, with a mark between them. */
+function shortenedTo(characters: number, text: string): string {
+  if (text.length <= characters) return text;
+  const half = Math.floor(characters / 2);
+  return `${text.slice(0, half).toWellFormed()}${LEFT_OUT}${text.slice(-half).toWellFormed()}`;
 }
 
 /** Where the conversation has a seed of its own, what is said follows from that. */

@@ -162,13 +162,22 @@ async function attempt(
   if (!binding) {
     return { kind: 'impossible', ending: ending('configuration_error', `${provider} is not configured`) };
   }
-  let request: GenerateRequest;
+  let asked: GenerateRequest;
   try {
-    request = await turn.requestFor(model, turn.contextMessages, signal);
+    asked = await turn.requestFor(model, turn.extent, signal);
   } catch (error) {
     if (!signal.aborted) throw error;
     return stopped(signal, undefined);
   }
+  const request: GenerateRequest = {
+    ...asked,
+    onRepeated() {
+      turn.attempts++;
+      observe({ type: 'attempt.repeated', conversationId, attempt });
+    },
+  };
+  turn.shown = request.messagesShown ?? 1;
+  turn.longest = Math.max(0, ...request.messages.map(({ content }) => content.length));
   if (signal.aborted) return stopped(signal, undefined);
   const { state } = session;
   const spared = overBudget(state, request, binding.price, session.reserved);

@@ -9,6 +9,16 @@ import type { Session } from './session.ts';
 /** Whom those who watch are told by what an attempt says. */
 export type Stage = Pick<LiveStage, 'started' | 'said' | 'failed'>;
 
+/** The most of the log that a request shows. */
+export interface Extent {
+  messages: number;
+  /** Of each message. */
+  characters: number;
+}
+
+/** Shorter than this no message is made, in characters. */
+const SHORTEST = 200;
+
 /** A turn, or a question that is none, while it is being tried. */
 export interface Turn {
   readonly conversationId: string;
@@ -20,17 +30,17 @@ export interface Turn {
   /** `words`: an answer that is no turn; its words are looked at when it is read. */
   readonly kind: 'reply' | 'words';
   /** What is asked, from the log as it is then, with so many messages of it. */
-  readonly requestFor: (
-    model: string,
-    contextMessages: number,
-    signal: AbortSignal,
-  ) => Promise<GenerateRequest>;
+  readonly requestFor: (model: string, extent: Extent, signal: AbortSignal) => Promise<GenerateRequest>;
   /** Whether it is still to be tried, as the log is then. */
   readonly isDue: () => boolean;
   readonly onCircuitOpen: NonNullable<ConversationSettings['onCircuitOpen']>;
   readonly candidates: readonly FallbackCandidate[];
   attempts: number;
-  contextMessages: number;
+  /** How much of the log is shown; less after a vendor said that it was too much. */
+  extent: Extent;
+  /** How many messages the last request showed, and the characters of the longest. */
+  shown: number;
+  longest: number;
 }
 
 export function newTurn(
@@ -47,7 +57,9 @@ export function newTurn(
     onCircuitOpen: onCircuitOpen ?? (agent.fallbacks?.length ? 'fallback' : 'wait'),
     candidates: fallbackCandidatesOf(agent),
     attempts: 0,
-    contextMessages,
+    extent: { messages: contextMessages, characters: Infinity },
+    shown: 0,
+    longest: 0,
   };
 }
 
@@ -63,8 +75,8 @@ export function learn(
     candidate.out = outcome.ending;
     return outcome.ending.reason;
   }
-  const { error } = outcome;
   if (outcome.kind === 'refused') {
+    const { error } = outcome;
     if (waitsWhenOpen(turn, candidate) || turn.onCircuitOpen === 'end') {
       candidate.out = ending(
         'circuit_open',
@@ -74,19 +86,34 @@ export function learn(
     candidate.refused = true;
     return 'circuit_open';
   }
+  const { error } = outcome;
   turn.attempts++;
-  candidate.tries++;
+  // A model that is yet to be loaded is waited for as long as there is time.
+  if (error.blameless !== 'loading') candidate.tries++;
   for (const candidate of turn.candidates) candidate.refused = false;
-  const all = turn.session.state.settings.contextMessages;
-  const shorten =
-    outcome.error.code === 'context_too_long' && turn.contextMessages === all && turn.contextMessages > 1;
-  if (shorten) turn.contextMessages = Math.floor(all / 2);
-  const delayMs = shorten ? 0 : retryDelayMs(outcome.error, candidate.tries);
+  const shorten = outcome.error.code === 'context_too_long' && shortened(turn);
+  const delayMs = shorten ? 0 : retryDelayMs(outcome.error, Math.max(1, candidate.tries));
   if (delayMs === undefined) {
     const detail = `${turn.agent.name} (${candidate.model.provider}): ${outcome.error.code}: ${error.message}`;
     candidate.out = ending(outcome.error.reason, detail);
   } else candidate.notBefore = now + delayMs;
   return outcome.error.code;
+}
+
+/**
+ * Half of what was shown the next time, and of a lone message half of its text. False where nothing is left to leave
+ * out.
+ */
+function shortened(turn: Turn): boolean {
+  const { extent, shown, longest } = turn;
+  if (shown > 1) {
+    turn.extent = { ...extent, messages: Math.floor(shown / 2) };
+    return true;
+  }
+  const characters = Math.floor(Math.min(extent.characters, longest) / 2);
+  if (characters < SHORTEST) return false;
+  turn.extent = { ...extent, characters };
+  return true;
 }
 
 /** One whose circuit is open is asked again only where nobody else is left, and then there is but waiting. */

@@ -161,7 +161,7 @@ async function spareRound(
       number,
       speaker,
       model,
-      contextMessages,
+      extent: { messages: contextMessages, characters: Infinity },
     });
     const price = bindModel(provider, model)?.price;
     const ending = overBudget(state, request, price, reserved);
@@ -188,12 +188,12 @@ function turnOf(
     stage,
     kind: 'reply',
     isDue,
-    requestFor: (model, contextMessages, signal) =>
+    requestFor: (model, extent, signal) =>
       turnRequest(
         parts.log,
         conversationId,
         session.state,
-        { number, speaker, model, contextMessages },
+        { number, speaker, model, extent },
         lookUpFor(signal),
       ),
   });
