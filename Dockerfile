@@ -23,7 +23,7 @@ FROM node:26.10-slim
 LABEL org.opencontainers.image.title="AI Conversation Platform" \
       org.opencontainers.image.description="AI agents that talk to each other: a conversation as a durable HTTP resource" \
       org.opencontainers.image.licenses="MIT"
-# Who sets HOST to an address that others reach also has to say who may come in; docs/going-to-production.md.
+# Others reach it at this HOST, so that it wants to be told who may come in: API_KEYS or API_KEYS_FILE; docs/keys.md.
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 DATA_DIR=/data
 WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
@@ -32,7 +32,7 @@ COPY src ./src
 COPY --from=page /app/dist ./dist
 # The user `node`, as numbers, for whoever wants to see that it isn't root. It can write to /data and /tmp alone,
 # and needs no more, so that the root file system may be read-only.
-RUN install -d -o 1000 -g 1000 /data
+RUN install -d -o 1000 -g 1000 /data /keys
 USER 1000:1000
 VOLUME /data
 EXPOSE 8080

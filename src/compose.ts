@@ -28,13 +28,13 @@ import { createMetrics } from './observability/metrics.ts';
 import type { LogLosses } from './observability/standard-output.ts';
 import type { Tracing } from './observability/tracing.ts';
 import { DIRECT_LANE } from './protection/direct.ts';
+import { LimitedKeyBudgets } from './protection/key-budgets.ts';
 import { type CircuitChange, createLanes } from './protection/lanes.ts';
 import type { ProtectionKind } from './protection/redis/protection.ts';
 import { type LaneSettings, laneSettingsFor } from './protection/settings.ts';
 import { createProviders } from './providers/catalog.ts';
 import { pricedModels, priceOf } from './providers/prices.ts';
-import { followKeyFile } from './security/key-file.ts';
-import { Keyring } from './security/keyring.ts';
+import { keysInForce } from './security/key-file.ts';
 import { createSanitiser } from './security/sanitise.ts';
 import { createMasker } from './security/secrets.ts';
 import { buildApp } from './server/app.ts';
@@ -151,12 +151,16 @@ export async function compose(
     guardsLog.warn({ scanner, error }, 'guard.failed'),
   );
   const retry = { tries: config.RETRY_TRIES, firstDelayMs: config.RETRY_FIRST_DELAY_MS };
+  const keys = keysInForce(config.API_KEYS, config.API_KEYS_FILE, logger.child({ logger: 'keys' }));
+  const limitsOf = (key: string) => keys?.keyring.byName(key)?.limits;
+  const keyBudgets = keys && new LimitedKeyBudgets(backend.keyLedger, limitsOf, () => new Date());
   const orchestrator = {
     log: storage,
     live,
     bindModel,
     guards,
     dailyBudget,
+    keyBudgets,
     retryDelayMs: (error: ProviderError, triesSoFar: number) =>
       retryDelayMs(error, triesSoFar, Math.random, retry),
     sleep: async (milliseconds: number, signal: AbortSignal) => {
@@ -192,9 +196,9 @@ export async function compose(
     onPlace: (conversationId) => storage.markStarted(conversationId, new Date()),
     onError: reportError,
     maxActive: config.MAX_ACTIVE_CONVERSATIONS,
+    activeLimitOf: (key) => limitsOf(key)?.activeConversations,
   });
 
-  const keys = openKeys(config, logger);
   const reader = new Reader();
   const serverParts: ServerParts = {
     log: storage,
@@ -227,6 +231,9 @@ export async function compose(
     },
     keyring: keys?.keyring,
     tickets: backend.tickets,
+    leases: backend.leases,
+    keyBudgets,
+    sharedCounts: backend.sharedCounts,
     maxMessageLength: config.MAX_MESSAGE_LENGTH,
     observe,
     metrics,
@@ -283,31 +290,6 @@ export async function compose(
       await reader.close();
       await webhooks.close();
       await backend.close();
-    },
-  };
-}
-
-/** The keys that are in force; undefined where none are asked for. */
-function openKeys(
-  { API_KEYS, API_KEYS_FILE: file }: Config,
-  logger: Logger,
-): { keyring: Keyring; reread: () => void; close: () => void } | undefined {
-  const entries = API_KEYS ?? file?.entries;
-  if (!entries) return undefined;
-  const keyring = new Keyring(entries);
-  const log = logger.child({ logger: 'keys' });
-  const followed =
-    file &&
-    followKeyFile(file.path, keyring, {
-      changed: (count) => log.info({ count }, 'keys.changed'),
-      refused: (problem) => log.error({ problem }, 'keys.refused'),
-    });
-  return {
-    keyring,
-    reread: () => followed?.reread(),
-    close: () => {
-      followed?.close();
-      keyring.close();
     },
   };
 }

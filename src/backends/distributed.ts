@@ -4,6 +4,8 @@ import { RedisDocuments } from '../knowledge/redis/documents.ts';
 import { RedisKnowledge } from '../knowledge/redis/knowledge.ts';
 import { RedisLive } from '../live/redis.ts';
 import { RedisDailyBudget } from '../protection/redis/daily-budget.ts';
+import { RedisKeyLedger } from '../protection/redis/key-ledger.ts';
+import { RedisLeases } from '../protection/redis/leases.ts';
 import { type ProtectionHooks, RedisProtection } from '../protection/redis/protection.ts';
 import { RedisTickets } from '../protection/redis/tickets.ts';
 import { BullmqRunner } from '../runner/bullmq.ts';
@@ -65,6 +67,7 @@ export function openDistributed(
     folder,
     onTrouble: hooks.onTrouble,
   });
+  const leases = new RedisLeases(client, PREFIX);
   return {
     name: 'redis',
     storage,
@@ -86,6 +89,9 @@ export function openDistributed(
     fileBytes: undefined,
     protection,
     tickets: new RedisTickets(client, PREFIX),
+    leases,
+    keyLedger: new RedisKeyLedger(client, PREFIX),
+    sharedCounts: { connection: client, prefix: PREFIX },
     createRunner: (runnerHooks) =>
       new BullmqRunner({
         ...runnerHooks,
@@ -108,6 +114,7 @@ export function openDistributed(
       await knowledge.close();
       protection.close();
       await search.close();
+      leases.close();
       await storage.close();
       subscriber.disconnect();
     },

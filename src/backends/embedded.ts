@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import { KNOWLEDGE_FILE, LocalKnowledge } from '../knowledge/local.ts';
 import { LocalLive } from '../live/local.ts';
 import { LocalDailyBudget } from '../protection/daily-budget.ts';
+import { LocalKeyLedger } from '../protection/key-budgets.ts';
+import { LocalLeases } from '../protection/leases.ts';
 import { UNSHARED } from '../protection/shared-protection.ts';
 import { LocalTickets } from '../protection/tickets.ts';
 import { LocalRunner } from '../runner/local.ts';
@@ -49,7 +51,15 @@ export function openEmbedded(
     fileBytes: () => storage.fileBytes(),
     protection: UNSHARED,
     tickets: new LocalTickets(() => performance.now()),
-    createRunner: (hooks) => new LocalRunner({ ...hooks, unfinished: () => storage.unfinished() }),
+    leases: new LocalLeases(),
+    keyLedger: new LocalKeyLedger(storage),
+    sharedCounts: undefined,
+    createRunner: (hooks) =>
+      new LocalRunner({
+        ...hooks,
+        unfinished: () => storage.unfinished(),
+        ownerOf: (conversationId) => storage.ownerOf(conversationId),
+      }),
     // It was opened above.
     assertUsable: async () => {},
     async close() {

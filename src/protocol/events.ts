@@ -18,6 +18,8 @@ const createdEvent = z.object({
   traceparent: z.string().optional(),
   /** No log of a release before keys has it. */
   tenant: z.string().default(DEFAULT_TENANT),
+  /** The name of the API key that made it, where there are keys. */
+  key,
   /** The conversation that it goes on from, up to which of its events. */
   forkedFrom: z.object({ id: z.string(), seq }).optional(),
   /** How many messages behind this event are that conversation's. */

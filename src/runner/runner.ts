@@ -1,20 +1,27 @@
+/** Whose a conversation is. */
+export interface Owner {
+  tenant: string;
+  /** The name of the API key that made it. */
+  key: string | undefined;
+}
+
 /** PORT: who runs which conversation. */
 export interface Runner {
   /**
    * Keeps a place for a conversation that is about to be made, if one is free. Undefined where it will have
    * to wait.
    */
-  reserve(): Place | undefined;
+  reserve(owner: Owner): Place | undefined;
   /**
    * Has a conversation run until it ends or pauses: at once in its place, or else when there is one. Starting it twice is
    * starting it once.
    */
-  start(conversationId: string, place?: Place): void;
+  start(conversationId: string, owner: Owner, place?: Place): void;
   /**
    * Has a conversation go on whose log was written to from outside: by whoever runs it, also where that run is
    * just ending, or by a new run. Nothing is lost where it is called twice, or in vain.
    */
-  wake(conversationId: string): void;
+  wake(conversationId: string, owner: Owner): void;
   /**
    * Goes on with what has not ended, also where nobody starts it any more: a process may die between making a
    * conversation and starting it. Gives how many there are.

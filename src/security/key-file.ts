@@ -1,37 +1,56 @@
 import { readFileSync, unwatchFile, watchFile } from 'node:fs';
-import { type Keyring, KeysError, parseKeys } from './keyring.ts';
+import type { KeyEntry } from '../protocol/keys.ts';
+import { Keyring, KeysError, parseKeys } from './keyring.ts';
 
 /** How often the file is looked at, in milliseconds: nothing tells of what is mounted into a container. */
 const LOOKED_AT_EVERY_MS = 500;
 
-/** A file with keys, as API_KEYS_FILE names it. */
-export interface KeyFile {
-  /** Puts the keys that it has now in force; a faulty file changes nothing. */
+/** The keys that a server asks for. */
+export interface Keys {
+  keyring: Keyring;
+  /** Puts the keys that the file has now in force; a faulty file changes nothing. Without a file nothing is done. */
   reread(): void;
   close(): void;
 }
 
+interface Log {
+  info: (fields: object, event: string) => void;
+  error: (fields: object, event: string) => void;
+}
+
 /**
- * Keeps a keyring as a file has it.
+ * The keys that are in force: those of a list, or those of a file, as that is from now on.
  *
- * @param told of each change, or of what is wrong with one
+ * @param log is told of each change of the file, and of what is wrong with one
+ * @returns undefined where nobody is asked for a key
  */
-export function followKeyFile(
-  path: string,
-  keyring: Keyring,
-  told: { changed: (keys: number) => void; refused: (problem: string) => void },
-): KeyFile {
+export function keysInForce(
+  list: readonly KeyEntry[] | undefined,
+  file: { path: string; entries: readonly KeyEntry[] } | undefined,
+  log: Log,
+): Keys | undefined {
+  const entries = list ?? file?.entries;
+  if (!entries) return undefined;
+  const keyring = new Keyring(entries);
+  if (!file) return { keyring, reread: () => {}, close: () => keyring.close() };
   const reread = (): void => {
     try {
-      const entries = readKeyFile(path);
-      keyring.replace(entries);
-      told.changed(entries.length);
+      const changed = readKeyFile(file.path);
+      keyring.replace(changed);
+      log.info({ count: changed.length }, 'keys.changed');
     } catch (error) {
-      told.refused(error instanceof KeysError ? error.message : String(error));
+      log.error({ problem: error instanceof KeysError ? error.message : String(error) }, 'keys.refused');
     }
   };
-  watchFile(path, { interval: LOOKED_AT_EVERY_MS, persistent: false }, reread);
-  return { reread, close: () => unwatchFile(path, reread) };
+  watchFile(file.path, { interval: LOOKED_AT_EVERY_MS, persistent: false }, reread);
+  return {
+    keyring,
+    reread,
+    close() {
+      unwatchFile(file.path, reread);
+      keyring.close();
+    },
+  };
 }
 
 /** @throws KeysError where it can't be read, or has no keys */

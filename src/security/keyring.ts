@@ -45,6 +45,7 @@ function digestOf(key: string): string {
 /** The keys that are in force. It knows their digests alone. */
 export class Keyring {
   #entries: ReadonlyMap<string, KeyEntry> = new Map();
+  #byName: ReadonlyMap<string, KeyEntry> = new Map();
   readonly #now: () => number;
   readonly #listeners = new Set<() => void>();
   #expiry: NodeJS.Timeout | undefined;
@@ -58,6 +59,7 @@ export class Keyring {
   /** Puts other keys in the place of all. */
   replace(entries: readonly KeyEntry[]): void {
     this.#entries = new Map(entries.map((entry) => [entry.sha256, entry]));
+    this.#byName = new Map(entries.map((entry) => [entry.name, entry]));
     this.#changed();
   }
 
@@ -70,6 +72,11 @@ export class Keyring {
   byDigest(sha256: string): KeyEntry | undefined {
     const entry = this.#entries.get(sha256);
     return entry && expiryOf(entry) > this.#now() ? entry : undefined;
+  }
+
+  /** The entry with a name, also where it has expired: what it made goes on under its limits. */
+  byName(name: string): KeyEntry | undefined {
+    return this.#byName.get(name);
   }
 
   /** Has a listener told whenever keys were replaced, or one has expired. */

@@ -6,9 +6,12 @@ import { demandScopes, guardCallers, mayStillRead } from './authority.ts';
 import { registerBodyParser } from './body.ts';
 import { Connections } from './connections.ts';
 import { describeRoutes, registerDocs } from './docs.ts';
+import { SAFE_HEADERS, sendSafeHeaders } from './headers.ts';
+import { refuseUnderPressure } from './load.ts';
 import { registerPage } from './page/page.ts';
 import type { ServerParts } from './parts.ts';
 import { registerProblems, sendProblem } from './problem.ts';
+import { limitRequests } from './request-limit.ts';
 import { registerConversations } from './routes/conversations.ts';
 import { registerExport } from './routes/export.ts';
 import { registerHands } from './routes/hands.ts';
@@ -27,6 +30,15 @@ import { serializerCompiler, validatorCompiler } from './validation.ts';
 const REQUEST_TIMEOUT_MS = 30_000;
 /** Of a request's headers with its address, which may have a search of 2,000 characters in it; bytes. */
 const LONGEST_HEADERS = 32 * 1024;
+/** For the head of one to arrive, in milliseconds. */
+const HEADERS_TIMEOUT_MS = 10_000;
+/** How often those that take longer are looked for, and cut off, in milliseconds. */
+const TIMEOUTS_LOOKED_AT_MS = 2000;
+/**
+ * A connection on which nothing moves for so long is cut off, in milliseconds: its peer takes nothing of its answer.
+ * On streams a sign of life moves twice a minute.
+ */
+const SILENCE_MS = 120_000;
 /** What operators ask of a server that is shutting down, too. */
 const HEALTH_ROUTES: ReadonlySet<string | undefined> = new Set(['/livez', '/readyz']);
 /** Who has not gone this long after the good-bye is cut off, in milliseconds. */
@@ -50,18 +62,26 @@ export async function buildApp(parts: ServerParts, doors: readonly Door[]): Prom
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     genReqId: () => randomUUID(),
     requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: SILENCE_MS,
     forceCloseConnections: 'idle',
     // What arrives during the shutdown is answered below, with a problem like all other failures.
     return503OnClosing: false,
-    http: { shouldUpgradeCallback: asksForWebSocket, maxHeaderSize: LONGEST_HEADERS },
+    http: {
+      shouldUpgradeCallback: asksForWebSocket,
+      maxHeaderSize: LONGEST_HEADERS,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      connectionsCheckingInterval: TIMEOUTS_LOOKED_AT_MS,
+    },
     frameworkErrors: (error, request, reply) => {
-      sendProblem(error, request, reply);
+      sendProblem(error, request, reply.headers(SAFE_HEADERS));
     },
   });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   registerBodyParser(app);
   registerProblems(app, (request) => refusalOf(request, parts.addresses));
+
+  await sendSafeHeaders(app);
 
   let draining = false;
   // Both hooks are of every request and wait for nothing, so they call back instead of making promises.
@@ -101,7 +121,9 @@ export async function buildApp(parts: ServerParts, doors: readonly Door[]): Prom
   await app.register(async (scope) => {
     await guardAddresses(scope, parts.addresses);
     isGuarded(scope);
+    await refuseUnderPressure(scope);
     guardCallers(scope, parts);
+    if (parts.keyring) await limitRequests(scope, parts.sharedCounts);
     await registerDocs(scope);
     registerPage(scope);
     registerConversations(scope, parts);

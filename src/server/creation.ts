@@ -95,7 +95,7 @@ const nextId = conversationIds();
 /** What a conversation is made of, besides its log. */
 type Beginning = Pick<
   NewConversation,
-  'id' | 'tenant' | 'settings' | 'createdAt' | 'startedAt' | 'idempotency'
+  'id' | 'tenant' | 'key' | 'settings' | 'createdAt' | 'startedAt' | 'idempotency'
 > & {
   traceparent?: string | undefined;
   /** What guards found in the settings. */
@@ -106,15 +106,18 @@ type Beginning = Pick<
  * Makes a conversation and has it run; or finds the one that the idempotency key stands for.
  *
  * @param begin gives the log that it begins with
- * @throws AppError `idempotency_mismatch`, `overloaded`
+ * @throws AppError `idempotency_mismatch`, `overloaded`, `budget_spent`
  */
 export async function createConversation(
-  { runner, catalog, tracer }: Pick<ServerParts, 'runner' | 'catalog' | 'tracer'>,
-  wanted: Wanted & { tenant: string; idempotency: Idempotency | null },
+  { runner, catalog, tracer, keyBudgets }: Pick<ServerParts, 'runner' | 'catalog' | 'tracer' | 'keyBudgets'>,
+  wanted: Wanted & { tenant: string; key: string | undefined; idempotency: Idempotency | null },
   begin: (beginning: Beginning) => NewConversation,
 ): Promise<{ record: ConversationRecord; replayed: boolean }> {
+  const { tenant, key } = wanted;
+  if (key !== undefined) await keyBudgets?.assertLeft(key);
   const { id, createdAt } = nextId();
-  const place = runner.reserve();
+  const owner = { tenant, key };
+  const place = runner.reserve(owner);
   try {
     const beginning = { ...wanted, id, createdAt, startedAt: place ? createdAt : null };
     const { settings } = wanted;
@@ -124,13 +127,13 @@ export async function createConversation(
     });
     switch (made.outcome) {
       case 'created':
-        runner.start(id, place);
+        runner.start(id, owner, place);
         return { record: newRecord(conversation), replayed: false };
       case 'replayed': {
         const record = await catalog.get(EVERY_TENANT, made.id);
         if (!record) throw notFound('The conversation of this idempotency key was removed');
         // Whoever made it may have died before starting it.
-        if (record.status !== 'terminated') runner.start(record.id);
+        if (record.status !== 'terminated') runner.start(record.id, owner);
         return { record, replayed: true };
       }
       case 'idempotency_mismatch':

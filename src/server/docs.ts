@@ -1,9 +1,10 @@
 import { STATUS_CODES } from 'node:http';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyContextConfig, FastifyInstance, FastifySchema } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { problem } from '../protocol/problem.ts';
 
 const DESCRIPTION = `AI agents that talk to each other, turn after turn, until a condition ends it.
 
@@ -16,22 +17,77 @@ export async function describeRoutes(app: FastifyInstance): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
-      info: { title: 'AI Conversation Platform', version: '1.0.0', description: DESCRIPTION },
+      info: {
+        title: 'AI Conversation Platform',
+        version: '1.0.0',
+        description: DESCRIPTION,
+        license: { name: 'MIT', identifier: 'MIT' },
+      },
+      servers: [{ url: '/', description: 'The server that gives this document' }],
+      components: {
+        securitySchemes: {
+          key: {
+            type: 'http',
+            scheme: 'bearer',
+            description:
+              'A key of this server, where it asks for one (GET /whoami tells). The names beside it in an operation are ' +
+              'the scopes that open it, each with those that comprise it.',
+          },
+          ticket: {
+            type: 'apiKey',
+            in: 'query',
+            name: 'ticket',
+            description:
+              'What POST /conversations/{id}/tickets gives: for one stream, once, within a minute.',
+          },
+        },
+      },
       tags: [
         { name: 'conversations', description: 'Start, read and end conversations' },
         { name: 'streams', description: 'Watch conversations live' },
+        { name: 'hands', description: 'Take part: pause, say, choose, approve, retract, fork' },
+        { name: 'scenarios', description: 'Named beginnings' },
+        { name: 'knowledge', description: 'Documents that agents look things up in' },
         { name: 'openai', description: 'Ask a scenario as if it were a model of OpenAI' },
         { name: 'operations', description: 'Health, metrics and providers' },
       ],
     },
-    transform: (route) => {
-      const { body, operationId } = route.schema ?? {};
+    transform: (described) => {
+      const { body, operationId } = described.schema ?? {};
       if (body instanceof z.ZodOptional && operationId) optionalBodies.add(operationId);
-      return jsonSchemaTransform(route);
+      const schema = described.schema && admitting(described.schema, described.route.config?.scope);
+      return jsonSchemaTransform({ ...described, schema: schema ?? described.schema });
     },
     transformObject: (document) => tidy(jsonSchemaTransformObject(document), optionalBodies),
   });
 }
+
+/** What a key has to be for an operation, and what it is answered with where it isn't. */
+function admitting(schema: FastifySchema, scope: FastifyContextConfig['scope']): FastifySchema {
+  const { summary = '', description, response, operationId = '' } = schema;
+  // The doors have forms of their own.
+  const form = (response as Record<string, unknown> | undefined)?.[503] ?? problem;
+  const refusals =
+    scope === 'open' || scope === undefined
+      ? { '4XX': problem }
+      : { 401: form, 403: form, 421: form, 429: form, 503: form };
+  const needs =
+    scope === 'open' || scope === undefined
+      ? 'Open to all.'
+      : scope === 'key'
+        ? 'Any key will do.'
+        : `Needs the scope \`${scope}\`.`;
+  const key = { key: scope === 'key' || scope === undefined ? [] : [scope] };
+  const security = scope === 'open' ? [] : TAKE_TICKETS.has(operationId) ? [key, { ticket: [] }] : [key];
+  return {
+    ...schema,
+    description: [description ?? `${summary}${summary.endsWith('?') ? '' : '.'}`, needs].join('\n\n'),
+    security,
+    response: { ...refusals, ...(response as object) },
+  };
+}
+
+const TAKE_TICKETS: ReadonlySet<string> = new Set(['streamConversation', 'conversationEvents']);
 
 /** The document at /openapi.json, and Swagger UI at /docs. */
 export async function registerDocs(app: FastifyInstance): Promise<void> {

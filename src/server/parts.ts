@@ -3,7 +3,7 @@ import type { Happening } from '../conversation/happenings.ts';
 import type { Knowledge, ReadDocument } from '../conversation/knowledge/knowledge.ts';
 import type { ConversationCatalog, ConversationLog } from '../conversation/log/log.ts';
 import type { RosterEntry, SettingsDefaults } from '../conversation/log/settings.ts';
-import type { Price } from '../conversation/policies/budget.ts';
+import type { KeyBudgets, Price } from '../conversation/policies/budget.ts';
 import type { ScenarioStore } from '../conversation/scenarios/store.ts';
 import type { MessageSearch } from '../conversation/search/search.ts';
 import type { Guards } from '../conversation/stages/guard.ts';
@@ -12,6 +12,7 @@ import type { Tracer } from '../conversation/tracer.ts';
 import type { CircuitState } from '../conversation/turn/lane.ts';
 import type { Logger } from '../observability/logger.ts';
 import type { Metrics } from '../observability/metrics.ts';
+import type { LeaseStore } from '../protection/leases.ts';
 import type { TicketStore } from '../protection/tickets.ts';
 import type { DocumentFormat } from '../protocol/knowledge.ts';
 import type { Runner } from '../runner/runner.ts';
@@ -50,6 +51,11 @@ export interface ServerParts {
   /** Undefined where there are no keys. */
   keyring: Keyring | undefined;
   tickets: TicketStore;
+  leases: LeaseStore;
+  /** What each key may take in a day; undefined where there are no keys. */
+  keyBudgets: KeyBudgets | undefined;
+  /** Where all instances count requests together: a connection to Redis, under a prefix. */
+  sharedCounts: { connection: object; prefix: string } | undefined;
   /** Code points. */
   maxMessageLength: number;
   observe: (happening: Happening) => void;

@@ -1,9 +1,10 @@
 import { onTestFinished } from 'vitest';
 import { LocalRunner } from '../../src/runner/local.ts';
+import { UNLIMITED } from '../fixtures/owner.ts';
 import { describeRunner } from './runner.ts';
 
 describeRunner('of one process', (parts) => {
-  const runner = new LocalRunner({ ...parts, unfinished: async () => [] });
+  const runner = new LocalRunner({ ...parts, ...UNLIMITED, unfinished: async () => [] });
   onTestFinished(() => runner.drain());
   return runner;
 });

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { Runner } from '../../src/runner/runner.ts';
+import { OWNER } from '../fixtures/owner.ts';
 import { type Stage, stage } from '../fixtures/stage.ts';
 
 /** What every runner promises; `open` gives one of its own to each test. */
@@ -12,8 +13,8 @@ export function describeRunner(
     it('runs what it is given, and counts it', async () => {
       const { parts, until, end } = stage();
       const runner = open({ ...parts, maxActive: 3 });
-      runner.start('a');
-      runner.start('b');
+      runner.start('a', OWNER);
+      runner.start('b', OWNER);
       await until('began a', 'began b');
       expect(runner.active()).toBe(2);
       end('a');
@@ -23,11 +24,11 @@ export function describeRunner(
     it('starts a conversation once, however often it is told', async () => {
       const { parts, until, events } = stage();
       const runner = open({ ...parts, maxActive: 3 });
-      runner.start('a');
-      runner.start('a');
+      runner.start('a', OWNER);
+      runner.start('a', OWNER);
       await until('began a');
-      runner.start('a');
-      runner.start('b');
+      runner.start('a', OWNER);
+      runner.start('b', OWNER);
       await until('began b');
       expect(events.filter((event) => event === 'began a')).toHaveLength(1);
     });
@@ -35,10 +36,10 @@ export function describeRunner(
     it('10.8: wakes what nobody runs, and what is just ending once more', async () => {
       const { parts, until, events, end } = stage();
       const runner = open({ ...parts, maxActive: 3 });
-      runner.wake('a');
+      runner.wake('a', OWNER);
       await until('began a');
-      runner.wake('a');
-      runner.wake('b');
+      runner.wake('a', OWNER);
+      runner.wake('b', OWNER);
       await until('began b');
       end('a');
       await expect.poll(() => events.filter((event) => event === 'began a')).toHaveLength(2);
@@ -50,14 +51,14 @@ export function describeRunner(
     it('10.8: loses no wake that comes as a run ends, however often', async () => {
       const { parts, until, events, end } = stage();
       const runner = open({ ...parts, maxActive: 3 });
-      runner.start('a');
+      runner.start('a', OWNER);
       for (let run = 1; run <= 20; run++) {
         await expect
           .poll(() => events.filter((event) => event === 'began a').length, { interval: 1 })
           .toBe(run);
         end('a');
         await delay(run % 5);
-        runner.wake('a');
+        runner.wake('a', OWNER);
       }
       await until('began a');
       await expect.poll(() => events.filter((event) => event === 'began a').length).toBe(21);
@@ -66,7 +67,7 @@ export function describeRunner(
     it('a log that refuses for good is not run again, only ended', async () => {
       const { parts, until, events, refuse } = stage();
       const runner = open({ ...parts, maxActive: 3 });
-      runner.start('a');
+      runner.start('a', OWNER);
       await until('began a');
       refuse('a');
       await until('gave up a');
@@ -77,9 +78,9 @@ export function describeRunner(
     it('has the others wait for a place in the order of their coming, and tells when they get it', async () => {
       const { parts, until, events, end } = stage();
       const runner = open({ ...parts, maxActive: 1 });
-      for (const id of ['a', 'b', 'c']) runner.start(id);
+      for (const id of ['a', 'b', 'c']) runner.start(id, OWNER);
       await until('began a');
-      expect(runner.reserve()).toBeUndefined();
+      expect(runner.reserve(OWNER)).toBeUndefined();
       end('a');
       await until('began b');
       expect(events.indexOf('placed b')).toBe(events.indexOf('began b') - 1);
@@ -92,8 +93,8 @@ export function describeRunner(
     it('goes on after an error, in the same place', async () => {
       const { parts, until, fail, events } = stage();
       const runner = open({ ...parts, maxActive: 1 });
-      runner.start('a');
-      runner.start('b');
+      runner.start('a', OWNER);
+      runner.start('b', OWNER);
       await until('began a');
       fail('a');
       await until('failed a', 'began a', 'began a');
@@ -103,12 +104,12 @@ export function describeRunner(
     it('drains: has what runs leave, reports nothing, and begins nothing more', async () => {
       const { parts, until, events } = stage();
       const runner = open({ ...parts, maxActive: 1 });
-      runner.start('a');
-      runner.start('b');
+      runner.start('a', OWNER);
+      runner.start('b', OWNER);
       await until('began a');
       await runner.drain();
       expect(runner.active()).toBe(0);
-      runner.start('c');
+      runner.start('c', OWNER);
       await runner.drain();
       expect(events.filter((event) => !event.startsWith('placed'))).toEqual(['began a', 'left a']);
     });
@@ -116,16 +117,16 @@ export function describeRunner(
     it('leaves: lets a call under way end, and begins nothing more', async () => {
       const { parts, until, events, end, call } = stage();
       const runner = open({ ...parts, maxActive: 1 });
-      runner.start('a');
-      runner.start('b');
+      runner.start('a', OWNER);
+      runner.start('b', OWNER);
       await until('began a');
       call('a');
       runner.leave();
       runner.leave();
       await until('left a');
       expect(runner.active()).toBe(1);
-      expect(runner.reserve()).toBeUndefined();
-      runner.start('c');
+      expect(runner.reserve(OWNER)).toBeUndefined();
+      runner.start('c', OWNER);
       end('a');
       await runner.drain();
       expect(runner.active()).toBe(0);
@@ -135,7 +136,7 @@ export function describeRunner(
     it('leaves: aborts a call that outlasts the grace', async () => {
       const { parts, until, events, call } = stage();
       const runner = open({ ...parts, maxActive: 1 });
-      runner.start('a');
+      runner.start('a', OWNER);
       await until('began a');
       call('a');
       runner.leave();
@@ -147,7 +148,7 @@ export function describeRunner(
     it('drains also what waits for its next try', async () => {
       const { parts, until, fail } = stage();
       const runner = open({ ...parts, maxActive: 1 });
-      runner.start('a');
+      runner.start('a', OWNER);
       await until('began a');
       fail('a');
       await until('failed a');

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv } from 'ajv';
 import addFormats from 'ajv-formats';
@@ -7,8 +7,10 @@ import { Redis } from 'ioredis';
 import { expect, it, onTestFinished } from 'vitest';
 import { parse } from 'yaml';
 import { readConfig } from '../../src/config/config.ts';
+import { keyFile, keyOf } from '../fixtures/keys.ts';
 import { findProgram } from '../fixtures/programs.ts';
 import { startRedis } from '../fixtures/redis.ts';
+import { temporaryFolder } from '../fixtures/server.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 const INSTANCES = ['app', 'app-2', 'app-3'];
@@ -54,7 +56,7 @@ it('each profile has the services that it promises, and none needs one of anothe
   const byProfile = Map.groupBy(services, ([, service]) => profileOf(service));
   const names = [...byProfile].map(([profile, members]) => [profile, members.map(([name]) => name).sort()]);
   expect(Object.fromEntries(names)).toEqual({
-    undefined: ['app', 'grafana', 'jaeger', 'prometheus', 'redis'],
+    undefined: ['app', 'grafana', 'jaeger', 'keys', 'prometheus', 'redis'],
     scale: ['app-2', 'app-3', 'nginx'],
     logs: ['elasticsearch', 'filebeat', 'kibana'],
     guard: ['llm-guard'],
@@ -97,7 +99,10 @@ it('every file that is mounted is there, and every volume is declared and used',
 });
 
 it('every image is pinned, and every service comes back', () => {
-  for (const [name, { image = '', build, restart }] of services) {
+  // It ends as soon as the keys are there.
+  const { keys, ...others } = compose.services;
+  expect(keys).toMatchObject({ restart: 'no', command: ['node', 'src/aic.ts', 'keys', 'init', '/keys'] });
+  for (const [name, { image = '', build, restart }] of Object.entries(others)) {
     const isPinned = build !== undefined || /:v?\d+\.\d+[\w.-]*$/.test(image);
     expect({ name, isPinned, restart }).toEqual({ name, isPinned: true, restart: 'unless-stopped' });
   }
@@ -117,7 +122,7 @@ it('6: the instances are alike, share the Redis, and their environment is what t
       stop_grace_period: '10s',
     });
     // Where `.env` has nothing more.
-    const { REDIS_URL, ...others } = Object.fromEntries(
+    const { REDIS_URL, API_KEYS_FILE, ...others } = Object.fromEntries(
       Object.entries(environment).map(([variable, value]) => [
         variable,
         value.replace('${ALLOWED_HOSTS:-}', ''),
@@ -125,7 +130,9 @@ it('6: the instances are alike, share the Redis, and their environment is what t
     );
     expect(REDIS_URL).toBe('redis://redis:6379');
     expect(Object.keys(others).filter((name) => !known.has(name) && !OTHERS.test(name))).toEqual([]);
-    expect(readConfig(others, '/nonexistent/.env')).toMatchObject({
+    expect(API_KEYS_FILE).toBe('/keys/api-keys.json');
+    const { path } = keyFile(keyOf('default', 'admin', ['admin']));
+    expect(readConfig({ ...others, API_KEYS_FILE: path }, '/nonexistent/.env')).toMatchObject({
       HOST: '0.0.0.0',
       PORT: 8080,
       // 8.1: the names by which they are asked.
@@ -160,7 +167,16 @@ it('what the others ask of the instances is where they are', () => {
 
 it('Prometheus takes its configuration, with the rules that are there', () => {
   const program = findProgram('promtool') ?? 'promtool';
-  const { status, stdout, stderr } = spawnSync(program, ['check', 'config', join(ROOT, 'prometheus.yml')], {
+  // The key is made by the first start; its file is looked for.
+  const key = '/keys/metrics-key';
+  const folder = temporaryFolder();
+  expect(compose.services['prometheus']?.volumes).toContain('keys:/keys:ro');
+  expect(text('prometheus.yml')).toContain(`credentials_file: ${key}`);
+  cpSync(join(ROOT, 'grafana'), join(folder, 'grafana'), { recursive: true });
+  writeFileSync(join(folder, 'metrics-key'), 'aic_key');
+  const file = join(folder, 'prometheus.yml');
+  writeFileSync(file, text('prometheus.yml').replace(key, 'metrics-key'));
+  const { status, stdout, stderr } = spawnSync(program, ['check', 'config', file], {
     encoding: 'utf8',
   });
   expect({ status, output: stdout + stderr }).toEqual({

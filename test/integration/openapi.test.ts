@@ -10,12 +10,19 @@ interface Media {
 }
 interface Operation {
   operationId: string;
+  summary: string;
+  description: string;
+  tags: string[];
+  security: Record<string, string[]>[];
   requestBody?: { required: boolean; content: Record<string, Media> };
   responses: Record<string, { content?: Record<string, Media> }>;
 }
 interface Document {
+  info: object;
+  servers: object[];
+  tags: { name: string }[];
   paths: Record<string, Record<string, Operation>>;
-  components: { schemas: Record<string, Media['schema']> };
+  components: { schemas: Record<string, Media['schema']>; securitySchemes: Record<string, object> };
 }
 
 const document = JSON.parse(
@@ -85,6 +92,32 @@ describe('2: openapi.json', () => {
       .filter(([, { schema }]) => schema.$ref?.endsWith('/Problem'))
       .map(([type]) => type);
     expect(new Set(typesOfProblems)).toEqual(new Set(['application/problem+json']));
+  });
+
+  it('says of every operation what it is, who may, and what it answers to who may not', () => {
+    const { info, servers, tags, components } = document;
+    expect(info).toMatchObject({ license: { name: 'MIT', identifier: 'MIT' } });
+    expect(servers).toHaveLength(1);
+    const schemes = new Set(Object.keys(components.securitySchemes));
+    const known = new Set(tags.map(({ name }) => name));
+    for (const { method, path, operation } of operations) {
+      const { summary, description, security, responses } = operation;
+      const isOpen = ['/livez', '/readyz'].includes(path);
+      const statuses = Object.keys(responses);
+      expect({ method, path, summary, description }).toEqual({
+        method,
+        path,
+        summary: expect.stringMatching(/./),
+        description: expect.stringMatching(isOpen ? /Open to all\./ : /Needs the scope `|Any key will do\./),
+      });
+      expect([path, operation.tags.filter((tag) => !known.has(tag))]).toEqual([path, []]);
+      expect([path, security.length > 0]).toEqual([path, !isOpen]);
+      for (const scheme of security.flatMap((way) => Object.keys(way))) expect(schemes).toContain(scheme);
+      expect([path, statuses]).toEqual([
+        path,
+        expect.arrayContaining(isOpen ? ['200', '4XX'] : ['401', '403', '421', '429', '503']),
+      ]);
+    }
   });
 
   it('can be tried out: its examples are taken as they are', async () => {

@@ -107,6 +107,7 @@ export function forkedConversation(
     settings: made.settings,
     ...defined({ traceparent }),
     tenant: made.tenant,
+    ...defined({ key: made.key }),
     forkedFrom: { id: copied.id, seq: copied.seq },
     copies: copied.messages.length,
   };

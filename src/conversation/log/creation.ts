@@ -8,6 +8,7 @@ import type { ConversationSettings } from './settings.ts';
 export function newConversation(made: {
   id: string;
   tenant: string;
+  key?: string | undefined;
   settings: ConversationSettings;
   createdAt: Date;
   startedAt: Date | null;
@@ -17,8 +18,8 @@ export function newConversation(made: {
   found?: readonly GuardFinding[] | undefined;
 }): NewConversation {
   const { traceparent, found, ...rest } = made;
-  const { settings, createdAt, tenant } = made;
-  const events = openingEvents(settings, createdAt, traceparent, tenant, found);
+  const { settings, createdAt, tenant, key } = made;
+  const events = openingEvents(settings, createdAt, traceparent, tenant, found, key);
   return { ...rest, events, record: recordOf(made.settings, events) };
 }
 

@@ -41,6 +41,7 @@ export function openingEvents(
   traceparent?: string,
   tenant: string = DEFAULT_TENANT,
   found: readonly GuardFinding[] = [],
+  key?: string,
 ): [CreatedEvent, MessageEvent] {
   const at = now.toISOString();
   const opening = {
@@ -57,6 +58,7 @@ export function openingEvents(
       settings,
       ...(traceparent ? { traceparent } : {}),
       tenant,
+      ...(key === undefined ? {} : { key }),
     },
     { seq: 2, type: 'message', at, message: { seq: 2, ...opening, timestamp: at, metadata: foundIn(found) } },
   ];

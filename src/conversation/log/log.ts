@@ -90,6 +90,8 @@ export type TenantScope = string | typeof EVERY_TENANT;
 export interface NewConversation {
   id: string;
   tenant: string;
+  /** The name of the API key that makes it. */
+  key?: string | undefined;
   settings: ConversationSettings;
   createdAt: Date;
   /** Null where it has to wait for a place. */

@@ -19,6 +19,8 @@ import type { ConversationSettings } from './settings.ts';
 export interface ConversationState extends RecordFields {
   readonly settings: ConversationSettings;
   readonly tenant: string;
+  /** The name of the API key that made it. */
+  readonly key: string | undefined;
   readonly createdAt: number;
   /** Of the span that made it. */
   readonly traceparent: string | undefined;
@@ -56,11 +58,12 @@ export interface ConversationState extends RecordFields {
 
 /** The state after the log's first event. */
 function initialState(event: CreatedEvent): ConversationState {
-  const { settings, at, traceparent, tenant } = event;
+  const { settings, at, traceparent, tenant, key } = event;
   return {
     ...initialRecord(settings),
     settings,
     tenant,
+    key,
     createdAt: Date.parse(at),
     traceparent,
     copies: event.copies ?? 0,

@@ -40,6 +40,35 @@ export interface DailyBudget {
   committed(): Promise<number>;
 }
 
+/** The most that a call may take; `costUsd` is undefined where nobody knows. */
+export interface CallMost {
+  tokens: number;
+  costUsd: number | undefined;
+}
+
+/** What a call took. */
+export interface CallTook {
+  tokens: number;
+  costUsd: number;
+}
+
+/** PORT: what the conversations that each API key made may take in a day. */
+export interface KeyBudgets {
+  /**
+   * Sets aside what a call may take at most, before it is made.
+   *
+   * @throws BudgetSpentError where it would not fit into what is left of the day; AppError `overloaded` where nobody knows
+   */
+  reserve(key: string, most: CallMost): Promise<KeyReservation>;
+  /** @throws AppError `budget_spent` where a key may make nothing new today */
+  assertLeft(key: string): Promise<void>;
+}
+
+/** What is set aside until a call is over; then what it did take counts. */
+export interface KeyReservation {
+  settle(took: CallTook): void;
+}
+
 /** What is set aside until a call is over; then what it did cost counts. */
 export interface Reservation {
   settle(usd: number): void;
@@ -50,9 +79,9 @@ export class BudgetSpentError extends Error {
   override readonly name = 'BudgetSpentError';
   readonly ending: Ending;
 
-  constructor(detail: string) {
+  constructor(detail: string, reason: 'cost_budget' | 'token_budget' = 'cost_budget') {
     super(detail);
-    this.ending = { reason: 'cost_budget', detail, by: 'system' };
+    this.ending = { reason, detail, by: 'system' };
   }
 }
 

@@ -7,8 +7,10 @@ import {
   BudgetSpentError,
   type DailyBudget,
   estimateInput,
+  type KeyBudgets,
   mostCost,
   overBudget,
+  type Reservation,
 } from '../policies/budget.ts';
 import { deadline } from '../policies/termination.ts';
 import type { Guards } from '../stages/guard.ts';
@@ -41,6 +43,8 @@ export interface SpeakParts extends Omit<AttemptParts, 'live'> {
   guards: Guards;
   /** What all conversations together may spend in a day; undefined where there is no limit. */
   dailyBudget: DailyBudget | undefined;
+  /** What the conversations of each API key may take in a day; undefined where there are no keys. */
+  keyBudgets: KeyBudgets | undefined;
   /** A name that no other attempt ever has. */
   nameAttempt: () => string;
   /** Milliseconds to wait before the next try; undefined when the failure is final. `triesSoFar` is 1 after the first. */
@@ -155,7 +159,7 @@ async function attempt(
   run: Run,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const { observe, elapsed, tracer, dailyBudget } = parts;
+  const { observe, elapsed, tracer } = parts;
   const { conversationId, session, agent, stage } = turn;
   const { provider, model } = candidate.model;
   const binding = parts.bindModel(provider, model);
@@ -221,10 +225,7 @@ async function attempt(
   };
   try {
     const answer = await binding.lane.run(
-      (call) =>
-        dailyBudget
-          ? withinDailyBudget(dailyBudget, binding, request, progress, () => make(call))
-          : make(call),
+      (call) => withinDay(parts, state.key, binding, request, progress, () => make(call)),
       {
         tenant: state.tenant,
         tokens: estimateInput(request) + request.maxOutputTokens,
@@ -277,19 +278,29 @@ function shownOf({ kind }: Turn, approval: ConversationSettings['approval']): Te
   return approval === 'flagged' ? 'whole' : 'as it comes';
 }
 
-/** Sets the most that a call may cost aside for as long as it lasts. */
-async function withinDailyBudget(
-  dailyBudget: DailyBudget,
+/** Sets the most that a call may take aside for as long as it lasts, where a day has limits. */
+async function withinDay(
+  { dailyBudget, keyBudgets }: Pick<SpeakParts, 'dailyBudget' | 'keyBudgets'>,
+  key: string | undefined,
   { price }: ModelBinding,
   request: GenerateRequest,
   progress: Progress,
   call: () => Promise<Answer>,
 ): Promise<Answer> {
-  const most = price && mostCost(price, request);
-  const reservation = await dailyBudget.reserve(most);
+  const ofKey = key === undefined ? undefined : keyBudgets;
+  if (!dailyBudget && !ofKey) return call();
+  const costUsd = price && mostCost(price, request);
+  const tokens = estimateInput(request) + request.maxOutputTokens;
+  const keyReservation = await ofKey?.reserve(key ?? '', { tokens, costUsd });
+  let reservation: Reservation | undefined;
   try {
+    reservation = await dailyBudget?.reserve(costUsd);
     return await call();
   } finally {
-    reservation.settle(spendingOf(progress, request, price)?.costUsd ?? 0);
+    const spent = spendingOf(progress, request, price);
+    const cost = spent?.costUsd ?? 0;
+    reservation?.settle(cost);
+    const took = (spent?.inputTokens ?? 0) + (spent?.outputTokens ?? 0);
+    keyReservation?.settle({ tokens: took, costUsd: cost });
   }
 }

@@ -79,11 +79,11 @@ export function registerTools(
     takes: startArguments(parts.maxMessageLength),
     annotations: ADDS,
     async does(given) {
-      const { tenant } = callerOf(request);
+      const { tenant, key } = callerOf(request);
       const wanted = await settingsFor(given, tenant, parts, tellOf(parts, request));
       const { record } = await createConversation(
         parts,
-        { ...wanted, tenant, idempotency: null },
+        { ...wanted, tenant, key, idempotency: null },
         newConversation,
       );
       request.log.info({ conversation_id: record.id }, 'conversation.created');

@@ -119,7 +119,7 @@ export async function registerOpenAiDoor(
     const wanted = await settingsFor(asked.data, tenant, parts, tellOf(parts, request));
     const { record } = await createConversation(
       parts,
-      { ...wanted, tenant, idempotency: null },
+      { ...wanted, tenant, key: callerOf(request).key, idempotency: null },
       newConversation,
     );
     request.log.info({ conversation_id: record.id }, 'conversation.created');

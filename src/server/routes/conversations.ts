@@ -65,11 +65,11 @@ export function registerConversations(server: FastifyInstance, parts: ServerPart
     },
     async (request, reply) => {
       const idempotency = idempotencyOf(request);
-      const { tenant } = callerOf(request);
+      const { tenant, key } = callerOf(request);
       const wanted = await settingsFor(request.body, tenant, parts, tellOf(parts, request));
       const { record, replayed } = await createConversation(
         parts,
-        { ...wanted, tenant, idempotency },
+        { ...wanted, tenant, key, idempotency },
         newConversation,
       );
       if (!replayed) request.log.info({ conversation_id: record.id }, 'conversation.created');

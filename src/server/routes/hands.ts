@@ -58,7 +58,8 @@ export async function takeHandOn(
     request.log.info({ conversation_id: id, kind: type }, 'conversation.changed');
   }
   for (const happening of happeningsIn(id, events, before, state)) parts.observe(happening);
-  if (events.length > 0 && state.status === 'running') parts.runner.wake(id);
+  if (events.length > 0 && state.status === 'running')
+    parts.runner.wake(id, { tenant: state.tenant, key: state.key });
   return { events, isReplay };
 }
 
@@ -237,7 +238,7 @@ export function registerHands(server: FastifyInstance, parts: ServerParts): void
       assertTurnsLeft(wanted.settings.maxTurns, turns);
       const { record, replayed } = await createConversation(
         parts,
-        { ...wanted, tenant, idempotency },
+        { ...wanted, tenant, key: callerOf(request).key, idempotency },
         (beginning) => forkedConversation(beginning, copied),
       );
       if (replayed) reply.header('idempotency-replayed', 'true');

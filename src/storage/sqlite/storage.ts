@@ -23,6 +23,7 @@ import {
 } from '../../conversation/log/log.ts';
 import type { LiveAnnouncer } from '../../conversation/stream/live.ts';
 import { AppError } from '../../errors.ts';
+import { DEFAULT_TENANT } from '../../protocol/events.ts';
 import { MessagePage } from '../message-page.ts';
 import { RecentMessages } from '../recent-messages.ts';
 import { Beginnings } from './beginnings.ts';
@@ -46,6 +47,12 @@ export interface SqliteStorage extends ConversationLog, ConversationCatalog {
   spentOn(day: string): number;
   /** Notes what a call has cost. */
   noteSpending(day: string, usd: number): Promise<void>;
+  /** What calls of a key's conversations have taken on a day, as far as that was noted. */
+  spentBy(day: string, key: string): { tokens: number; costUsd: number };
+  /** Notes what a call took. */
+  noteKeySpending(day: string, key: string, took: { tokens: number; costUsd: number }): Promise<void>;
+  /** Whose a conversation is: its tenant, and the API key that made it. */
+  ownerOf(conversationId: string): { tenant: string; key: string | undefined };
   /** The sizes of its files. */
   fileBytes(): { database: number; wal: number };
 }
@@ -274,6 +281,32 @@ class Storage implements SqliteStorage {
 
   async noteSpending(day: string, usd: number): Promise<void> {
     await this.#commits.submit({ kind: 'spent', day, usd });
+  }
+
+  spentBy(day: string, key: string): { tokens: number; costUsd: number } {
+    const [row] = this.#all<{ tokens: number; costUsd: number }>(
+      'SELECT tokens, cost_usd AS costUsd FROM key_spending WHERE day = ? AND key = ?',
+      day,
+      key,
+    );
+    return row ?? { tokens: 0, costUsd: 0 };
+  }
+
+  async noteKeySpending(
+    day: string,
+    key: string,
+    { tokens, costUsd }: { tokens: number; costUsd: number },
+  ): Promise<void> {
+    await this.#commits.submit({ kind: 'key spent', day, key, tokens, usd: costUsd });
+  }
+
+  ownerOf(conversationId: string): { tenant: string; key: string | undefined } {
+    const [row] = this.#all<{ tenant: string; key: string | null }>(
+      `SELECT c.tenant, e.json ->> '$.key' AS key
+       FROM conversations c JOIN events e ON e.conversation = c.key AND e.seq = 1 WHERE c.id = ?`,
+      conversationId,
+    );
+    return { tenant: row?.tenant ?? DEFAULT_TENANT, key: row?.key ?? undefined };
   }
 
   fileBytes(): { database: number; wal: number } {

@@ -42,6 +42,8 @@ export type WriteOperation =
   | { kind: 'remove'; id: string }
   /** Notes what calls of a day (UTC, `2026-01-31`) have cost, in US dollars. */
   | { kind: 'spent'; day: string; usd: number }
+  /** Notes what calls of a key's conversations have taken on a day. */
+  | { kind: 'key spent'; day: string; key: string; tokens: number; usd: number }
   | ScenarioOperation
   /** Brings the index of messages on. */
   | { kind: 'index' }
@@ -138,6 +140,10 @@ export function createWriter(
   const addSpending = database.prepare(
     `INSERT INTO spending (day, cost_usd) VALUES (?, ?)
      ON CONFLICT (day) DO UPDATE SET cost_usd = cost_usd + excluded.cost_usd`,
+  );
+  const addKeySpending = database.prepare(
+    `INSERT INTO key_spending (day, key, tokens, cost_usd) VALUES (?, ?, ?, ?)
+     ON CONFLICT (day, key) DO UPDATE SET tokens = tokens + excluded.tokens, cost_usd = cost_usd + excluded.cost_usd`,
   );
 
   /** The key of the last event or removal, in the order of the feed. Those of what was rolled back are left out. */
@@ -245,6 +251,9 @@ export function createWriter(
       }
       case 'spent':
         addSpending.run(operation.day, operation.usd);
+        return { outcome: 'noted', entries: [] };
+      case 'key spent':
+        addKeySpending.run(operation.day, operation.key, operation.tokens, operation.usd);
         return { outcome: 'noted', entries: [] };
       case 'scenario':
         return { outcome: writeScenario(operation), entries: [] };
