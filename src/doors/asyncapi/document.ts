@@ -18,7 +18,7 @@ interface Message {
  */
 export function asyncApiDocument(): object {
   const durable = conversationEvent.options.map((event) => {
-    const type = event.shape.type.value;
+    const { value: type } = event.shape.type;
     return [type, messageOf(type, 'An entry of the log', z.intersection(event, frame))] as const;
   });
   const passing = [turnStarted, turnDelta, turnFailed].map((schema) => {

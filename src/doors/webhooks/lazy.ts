@@ -34,6 +34,9 @@ export function lazyWebhooks(
   },
 ): LazyWebhooks {
   const log = parts.logger.child({ logger: 'webhooks' });
+  const onTrouble = (error: unknown): void => {
+    log.warn({ error }, 'webhooks.trouble');
+  };
   const onHappening = ({ type, webhookId: webhook_id, delivery }: DeliveryHappening): void => {
     parts.metrics.webhookTried(type);
     const { conversationId: conversation_id, seq, attempts, error } = delivery;
@@ -51,7 +54,7 @@ export function lazyWebhooks(
       key: parts.key ?? place.ownKey(),
       retryDelays: parts.retrySeconds.map((seconds) => seconds * 1000),
       onHappening,
-      onTrouble: (error) => log.warn({ error }, 'webhooks.trouble'),
+      onTrouble,
     });
   };
   let made: Promise<Webhooks> | undefined;
@@ -62,7 +65,7 @@ export function lazyWebhooks(
   return {
     door: webhooksDoor(load),
     start() {
-      if (place.mayBeThere) load().catch((error: unknown) => log.warn({ error }, 'webhooks.trouble'));
+      if (place.mayBeThere) load().catch(onTrouble);
     },
     async close() {
       await (await made?.catch(() => undefined))?.close();
