@@ -20,7 +20,9 @@ import { registerAsyncApi } from './doors/asyncapi/door.ts';
 import { registerMcpDoor } from './doors/mcp/door.ts';
 import { registerOpenAiDoor } from './doors/openai/door.ts';
 import { lazyWebhooks } from './doors/webhooks/lazy.ts';
+import { configuredEmbedding } from './embedding.ts';
 import { configuredGuards } from './guards/configured.ts';
+import type { EmbeddingOptions } from './knowledge/local.ts';
 import { Reader } from './knowledge/reading/reader.ts';
 import { createJournal } from './observability/journal.ts';
 import { createLogger, type LineSink, type Logger } from './observability/logger.ts';
@@ -74,13 +76,20 @@ export async function compose(
   } = {},
 ): Promise<Platform> {
   const mask = createMasker(secretsOf(config));
+  const embedding = configuredEmbedding(config, mask, {
+    laneTo: (provider, model) => lanes.lane(provider, model),
+    priceOf: (provider, model) => modelSettings(provider, model).price ?? priceOf(provider, model),
+    dailyBudget: () => dailyBudget,
+    onFailure: (error, retryInMs) =>
+      logger.child({ logger: 'knowledge' }).warn({ error, retry_in: retryInMs / 1000 }, 'embedding.failed'),
+  });
   const { tracing } = extra;
   const logger = createLogger(config.LOG_LEVEL, mask, output, {
     onLine: (level) => metrics.logged(level),
     around: tracing?.logFields,
   });
   const { holder = `process ${process.pid} on ${config.HOST}:${config.PORT}` } = extra;
-  const backend = await openBackend(config, logger, holder, {
+  const backend = await openBackend(config, logger, holder, embedding, {
     appended: (milliseconds) => metrics.appended(backend.name, milliseconds),
     protectionShared: (kind, isShared) => metrics.protectionShared(kind, isShared),
   });
@@ -298,6 +307,7 @@ async function openBackend(
   config: Config,
   logger: Logger,
   holder: string | null,
+  embedding: EmbeddingOptions,
   meters: {
     appended: (milliseconds: number) => void;
     protectionShared: (kind: ProtectionKind, isShared: boolean) => void;
@@ -306,24 +316,30 @@ async function openBackend(
   const { REDIS_URL, DATA_DIR, DAILY_COST_LIMIT_USD } = config;
   if (REDIS_URL === undefined) {
     const since = holder && `${holder}, started ${new Date().toISOString()}`;
-    return openEmbedded(DATA_DIR, since, DAILY_COST_LIMIT_USD, meters.appended);
+    return openEmbedded(DATA_DIR, since, DAILY_COST_LIMIT_USD, meters.appended, embedding);
   }
   // What one process alone doesn't need isn't loaded there.
   const { openDistributed } = await import('./backends/distributed.ts');
   const log = logger.child({ logger: 'redis' });
   const onTrouble = (error: unknown): void => log.warn({ error }, 'redis.trouble');
-  const backend = openDistributed(REDIS_URL.reveal(), DATA_DIR, DAILY_COST_LIMIT_USD, {
-    onAppend: meters.appended,
-    onTrouble,
-    onFallback: (kind) => {
-      meters.protectionShared(kind, false);
-      log.warn({ kind }, 'protection.local');
+  const backend = openDistributed(
+    REDIS_URL.reveal(),
+    DATA_DIR,
+    DAILY_COST_LIMIT_USD,
+    {
+      onAppend: meters.appended,
+      onTrouble,
+      onFallback: (kind) => {
+        meters.protectionShared(kind, false);
+        log.warn({ kind }, 'protection.local');
+      },
+      onRecovery: (kind) => {
+        meters.protectionShared(kind, true);
+        log.info({ kind }, 'protection.shared');
+      },
     },
-    onRecovery: (kind) => {
-      meters.protectionShared(kind, true);
-      log.info({ kind }, 'protection.shared');
-    },
-  });
+    embedding,
+  );
   const warn = async (): Promise<void> => {
     const warning = await backend.durabilityWarning();
     if (warning !== undefined) log.warn({ warning }, 'redis.durability');

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { LocalKnowledge } from '../knowledge/local.ts';
+import { type EmbeddingOptions, LocalKnowledge } from '../knowledge/local.ts';
 import { RedisDocuments } from '../knowledge/redis/documents.ts';
 import { RedisKnowledge } from '../knowledge/redis/knowledge.ts';
+import { sharedEmbedder } from '../knowledge/redis/vectors.ts';
 import { RedisLive } from '../live/redis.ts';
 import { RedisDailyBudget } from '../protection/redis/daily-budget.ts';
 import { RedisKeyLedger } from '../protection/redis/key-ledger.ts';
@@ -38,6 +39,7 @@ export function openDistributed(
   folder: string,
   dailyLimitUsd: number,
   hooks: DistributedHooks,
+  embedding: EmbeddingOptions,
 ): Backend & { durabilityWarning: () => Promise<string | undefined> } {
   const origin = randomUUID();
   let lastTrouble: unknown;
@@ -58,7 +60,12 @@ export function openDistributed(
   const storage = openRedisStorage({ client, prefix: PREFIX, origin, live, onAppend: hooks.onAppend });
   const knowledge = new RedisKnowledge(
     new RedisDocuments(client, PREFIX),
-    (path) => new LocalKnowledge(path, false),
+    (path) =>
+      new LocalKnowledge(path, {
+        ...embedding,
+        embedder: embedding.embedder && sharedEmbedder(embedding.embedder, client, PREFIX),
+        isDurable: false,
+      }),
   );
   const search = new FollowingSearch({
     feed: storage.feed,

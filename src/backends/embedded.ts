@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { KNOWLEDGE_FILE, LocalKnowledge } from '../knowledge/local.ts';
+import { type EmbeddingOptions, KNOWLEDGE_FILE, LocalKnowledge } from '../knowledge/local.ts';
 import { LocalLive } from '../live/local.ts';
 import { LocalDailyBudget } from '../protection/daily-budget.ts';
 import { LocalKeyLedger } from '../protection/key-budgets.ts';
@@ -24,11 +24,12 @@ export function openEmbedded(
   holder: string | null,
   dailyLimitUsd: number,
   onAppend: (milliseconds: number) => void,
+  embedding: EmbeddingOptions,
 ): Backend {
   const live = new LocalLive();
   const storage =
     holder === null ? readSqliteStorage(folder, live) : openSqliteStorage(folder, holder, live, onAppend);
-  const knowledge = new LocalKnowledge(join(folder, KNOWLEDGE_FILE));
+  const knowledge = new LocalKnowledge(join(folder, KNOWLEDGE_FILE), embedding);
   let webhooks: SqliteWebhooks | undefined;
   const now = (): Date => new Date();
   return {

@@ -162,6 +162,11 @@ const environment = z.object({
   CIRCUIT_OPEN_SECONDS: number(0.001, 86_400, 60),
   MODEL_SETTINGS: modelTable.optional(),
   DAILY_COST_LIMIT_USD: number(0, 1e9, Infinity),
+  EMBEDDINGS_PROVIDER: z
+    .enum(['chatgpt', 'gemini', 'local'], 'takes one of chatgpt, gemini, local')
+    .optional(),
+  EMBEDDINGS_MODEL: text,
+  EMBEDDINGS_DIMENSIONS: whole(1, 16_000, 0).transform((count) => (count === 0 ? undefined : count)),
   GUARD_INJECTION: choice(GUARD_MODES, 'flag'),
   GUARD_SECRETS: choice(GUARD_MODES, 'redact'),
   GUARD_PERSONAL_DATA: choice(GUARD_MODES, 'off'),
@@ -240,8 +245,27 @@ export function readConfig(variables: NodeJS.ProcessEnv, dotEnvPath = '.env'): C
       'or ALLOW_ANONYMOUS=true lets anybody in';
     faults.push(`HOST: got ${shown('HOST', host)}, ${takes}`);
   }
+  faults.push(...faultsOfEmbeddings(given));
   if (!parsed.success || faults.length > 0) throw new ConfigurationError(faults);
   return Object.freeze(parsed.data);
+}
+
+const EMBEDDINGS_NEED: Readonly<Record<string, readonly string[]>> = {
+  chatgpt: ['OPENAI_API_KEY'],
+  gemini: ['GOOGLE_API_KEY', 'GEMINI_API_KEY'],
+  local: ['LOCAL_BASE_URL'],
+};
+
+/** A provider of embeddings has to be configured as one of talks is. */
+function faultsOfEmbeddings(given: Readonly<Record<string, string>>): string[] {
+  const provider = given['EMBEDDINGS_PROVIDER'] ?? '';
+  const needed = EMBEDDINGS_NEED[provider];
+  if (!needed) return [];
+  const got = `EMBEDDINGS_PROVIDER: got ${JSON.stringify(provider)}`;
+  if (!needed.some((name) => given[name])) return [`${got}, takes it only with ${needed.join(' or ')}`];
+  return provider === 'local' && !given['EMBEDDINGS_MODEL']
+    ? [`${got}, takes it only with EMBEDDINGS_MODEL`]
+    : [];
 }
 
 function besides(name: string, value: string, other: string): string {

@@ -1,36 +1,70 @@
+import { existsSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Embedder } from '../conversation/knowledge/embedder.ts';
 import type { Found, Knowledge, PutOutcome, ReadDocument } from '../conversation/knowledge/knowledge.ts';
 import type { Page } from '../conversation/log/log.ts';
 import type { CollectionSummary, DocumentSummary, DocumentWithText } from '../protocol/knowledge.ts';
+import { Embedding } from './embedding.ts';
+import type { QuestionVector } from './index/search.ts';
 import { IndexThread } from './index/thread.ts';
 
 /** In DATA_DIR. */
 export const KNOWLEDGE_FILE = 'knowledge.sqlite';
 
+/** What makes vectors of passages, and who is told where it fails. */
+export interface EmbeddingOptions {
+  /** Undefined: words alone are compared. */
+  embedder?: Embedder | undefined;
+  onEmbeddingFailure?: (error: unknown, retryInMs: number) => void;
+}
+
+interface LocalOptions extends EmbeddingOptions {
+  /** False where the file can be made anew from elsewhere, so that nothing waits for the disk. */
+  isDurable?: boolean;
+}
+
+/** Whoever adds a document waits so long for its vectors, and a search for its question's, in milliseconds. */
+const EMBEDDED_WITHIN_MS = 5000;
+const QUESTION_WITHIN_MS = 3000;
+
 /** All documents in one SQLite file of this process. Nothing is opened before somebody asks. */
 export class LocalKnowledge implements Knowledge {
   readonly #writer: IndexThread;
   readonly #searcher: IndexThread;
+  readonly #embedder: Embedder | undefined;
+  readonly #embedding: Embedding | undefined;
+  /** Whoever follows others has no time to wait for vectors. */
+  readonly #waits: boolean;
 
-  /**
-   * @param path of the file; it is made where there is none
-   * @param isDurable false where it can be made anew from elsewhere, so that nothing waits for the disk
-   */
-  constructor(path: string, isDurable = true) {
+  /** @param path of the file; it is made where there is none */
+  constructor(path: string, options: LocalOptions = {}) {
+    const { isDurable = true, embedder, onEmbeddingFailure = () => {} } = options;
     this.#writer = new IndexThread({ path, isDurable });
     this.#searcher = new IndexThread({ path, isDurable });
+    this.#embedder = embedder;
+    this.#waits = isDurable;
+    this.#embedding = embedder && new Embedding(this.#writer, embedder, { onFailure: onEmbeddingFailure });
+    // Vectors may be missing since the process before this one, or be of another model.
+    if (existsSync(path)) void this.#embedding?.catchUp();
   }
 
   replayOf(tenant: string, request: { key: string; bodyHash: string }): Promise<PutOutcome | undefined> {
     return this.#searcher.ask('replayOf', [tenant, request, Date.now()]);
   }
 
-  put(
+  async put(
     tenant: string,
     collection: string,
     document: ReadDocument,
     request: { key: string; bodyHash: string } | undefined,
   ): Promise<PutOutcome> {
-    return this.#writer.ask('put', [tenant, collection, document, request]);
+    const outcome = await this.#writer.ask('put', [tenant, collection, document, request]);
+    // The document is taken, whatever becomes of its vectors; mostly they are there in a moment.
+    if (this.#embedding) {
+      const caughtUp = this.#embedding.catchUp();
+      if (this.#waits) await Promise.race([caughtUp, delay(EMBEDDED_WITHIN_MS, undefined, { ref: false })]);
+    }
+    return outcome;
   }
 
   get(tenant: string, collection: string, id: string): Promise<DocumentWithText | undefined> {
@@ -70,8 +104,23 @@ export class LocalKnowledge implements Knowledge {
     question: string,
     { limit, signal }: { limit: number; signal: AbortSignal },
   ): Promise<Found | undefined> {
-    const items = await this.#searcher.ask('search', [tenant, collection, question, limit], signal);
-    return items && { items, degraded: false };
+    const meaning = await this.#meaningOf(question, signal);
+    const vector = meaning === 'unknown' ? undefined : meaning;
+    const items = await this.#searcher.ask('search', [tenant, collection, question, limit, vector], signal);
+    return items && { items, degraded: meaning === 'unknown' };
+  }
+
+  /** `unknown` where the vendor is away; undefined where words alone are compared anyway. */
+  async #meaningOf(question: string, signal: AbortSignal): Promise<QuestionVector | 'unknown' | undefined> {
+    if (!this.#embedder) return undefined;
+    const bounded = AbortSignal.any([signal, AbortSignal.timeout(QUESTION_WITHIN_MS)]);
+    try {
+      const [vector] = await this.#embedder.embed([question], 'question', bounded);
+      return vector ? { model: this.#embedder.name, vector } : 'unknown';
+    } catch {
+      signal.throwIfAborted();
+      return 'unknown';
+    }
   }
 
   /** Forgets all documents of all tenants. */
@@ -80,6 +129,7 @@ export class LocalKnowledge implements Knowledge {
   }
 
   async close(): Promise<void> {
+    await this.#embedding?.close();
     await Promise.all([this.#writer.close(), this.#searcher.close()]);
   }
 }

@@ -57,6 +57,33 @@ export const OPENAI_DIALECTS = {
   },
 } as const satisfies Record<string, OpenAiDialect>;
 
+/** An SDK's client that heeds nothing of the environment; the dialect's name stands for its base URL. */
+export function openAiClient(options: {
+  apiKey: string | undefined;
+  baseUrl: string | undefined;
+  dialect: keyof typeof OPENAI_DIALECTS | OpenAiDialect;
+  fetch: typeof globalThis.fetch;
+}): OpenAI {
+  const { apiKey, baseUrl, dialect, fetch } = options;
+  const { baseUrl: usual } = typeof dialect === 'string' ? OPENAI_DIALECTS[dialect] : dialect;
+  return new OpenAI({
+    // The SDK won't start without a key; the header below takes this one out again.
+    apiKey: apiKey ?? 'none',
+    baseURL: baseUrl ?? usual,
+    adminAPIKey: null,
+    organization: null,
+    project: null,
+    webhookSecret: null,
+    defaultHeaders: {
+      ...withoutCustomHeaders('OPENAI_CUSTOM_HEADERS'),
+      Authorization: apiKey === undefined ? null : `Bearer ${apiKey}`,
+    },
+    fetch,
+    maxRetries: 0,
+    logLevel: 'off',
+  });
+}
+
 /**
  * A provider that speaks OpenAI's chat completions, streamed. `apiKey` undefined sends no key at all;
  * `baseUrl` undefined means the dialect's; `mask` takes keys out of the messages of errors. Of the
@@ -70,22 +97,7 @@ export function openAiProvider(options: {
   dialect: OpenAiDialect;
 }): Provider {
   const { apiKey, baseUrl, mask, dialect } = options;
-  const client = new OpenAI({
-    // The SDK won't start without a key; the header below takes this one out again.
-    apiKey: apiKey ?? 'none',
-    baseURL: baseUrl ?? dialect.baseUrl,
-    adminAPIKey: null,
-    organization: null,
-    project: null,
-    webhookSecret: null,
-    defaultHeaders: {
-      ...withoutCustomHeaders('OPENAI_CUSTOM_HEADERS'),
-      Authorization: apiKey === undefined ? null : `Bearer ${apiKey}`,
-    },
-    fetch: fetchStreamed(asEvents),
-    maxRetries: 0,
-    logLevel: 'off',
-  });
+  const client = openAiClient({ apiKey, baseUrl, dialect, fetch: fetchStreamed(asEvents) });
   /** What models have refused, which is left out from then on. */
   const refused = new Map<string, Set<Optional>>();
 

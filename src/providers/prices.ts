@@ -17,7 +17,10 @@ const PRICES: Readonly<Record<string, Readonly<Record<string, Price>>>> = {
     'gpt-4.1-nano': { input: 0.1, output: 0.4 },
     'gpt-4o': { input: 2.5, output: 10 },
     'gpt-4o-mini': { input: 0.15, output: 0.6 },
+    'text-embedding-3-small': { input: 0.02, output: 0 },
+    'text-embedding-3-large': { input: 0.13, output: 0 },
   },
+  gemini: { 'gemini-embedding-001': { input: 0.15, output: 0 } },
   // In the process or on one's own machine nobody sends a bill.
   local: { '': { input: 0, output: 0 } },
   embedded: { '': { input: 0, output: 0 } },

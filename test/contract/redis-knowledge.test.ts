@@ -21,7 +21,7 @@ function open(url: string, prefix: string, count: number): Knowledge[] {
   return Array.from({ length: count }, () => {
     const client = connect(url, () => {});
     const documents = new RedisDocuments(client, prefix);
-    const knowledge = new RedisKnowledge(documents, (path) => new LocalKnowledge(path, false));
+    const knowledge = new RedisKnowledge(documents, (path) => new LocalKnowledge(path, { isDurable: false }));
     onTestFinished(async () => {
       await knowledge.close();
       client.disconnect();

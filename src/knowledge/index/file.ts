@@ -100,8 +100,10 @@ export class IndexFile {
         const collection = this.collection(tenant, name)?.key ?? this.#makeCollection(tenant, name);
         if (collection === undefined) return { outcome: 'full' };
         const earlier = this.#document(collection, document.id);
-        if (earlier) this.#removeDocument(tenant, name, collection, earlier);
+        const hashes = earlier ? this.#removeDocument(tenant, name, collection, earlier) : [];
         this.#insert(collection, document);
+        // Behind the insertion: what stays as it was keeps its vector.
+        this.#dropVectors(hashes);
         this.#run('DELETE FROM requests WHERE made_at <= ?', now - IDEMPOTENCY_WINDOW_MS);
         if (request) {
           const { key, bodyHash } = request;
@@ -213,7 +215,7 @@ export class IndexFile {
         const collection = this.collection(tenant, name);
         const document = collection && this.#document(collection.key, id);
         if (!document) return false;
-        this.#removeDocument(tenant, name, collection.key, document);
+        this.#dropVectors(this.#removeDocument(tenant, name, collection.key, document));
         const left = this.#all('SELECT 1 FROM documents WHERE collection = ? LIMIT 1', collection.key)[0];
         if (!left) this.#removeCollection(tenant, name, collection.key);
         return true;
@@ -279,12 +281,17 @@ export class IndexFile {
     return key;
   }
 
+  /** Gives the hashes of its passages, whose vectors may be of no use any more. */
   #removeDocument(
     tenant: string,
     name: string,
     collection: number,
     document: { key: number; id: string },
-  ): void {
+  ): Uint8Array[] {
+    const hashes = this.#all<{ hash: Uint8Array }>(
+      'SELECT hash FROM passages WHERE document = ?',
+      document.key,
+    );
     const { words: table } = wordTables(collection);
     const gone = this.#all<{ passages: number; words: number }>(
       'SELECT count(*) AS passages, ifnull(sum(words), 0) AS words FROM passages WHERE document = ?',
@@ -294,7 +301,6 @@ export class IndexFile {
       `DELETE FROM ${table} WHERE rowid IN (SELECT key FROM passages WHERE document = ?)`,
       document.key,
     );
-    this.#dropVectors('document = ?', document.key);
     this.#run('DELETE FROM passages WHERE document = ?', document.key);
     this.#run('DELETE FROM documents WHERE key = ?', document.key);
     this.#run(
@@ -305,28 +311,29 @@ export class IndexFile {
     );
     const forget = 'DELETE FROM requests WHERE tenant = ? AND collection = ? AND document = ?';
     this.#run(forget, tenant, name, document.id);
+    return hashes.map(({ hash }) => hash);
   }
 
   #removeCollection(tenant: string, name: string, key: number): void {
     const { words, vocabulary } = wordTables(key);
     this.#statements.clear();
     this.#database.exec(`DROP TABLE ${vocabulary}; DROP TABLE ${words};`);
-    this.#dropVectors('collection = ?', key);
+    const hashes = this.#all<{ hash: Uint8Array }>(
+      'SELECT DISTINCT hash FROM passages WHERE collection = ?',
+      key,
+    );
     this.#run('DELETE FROM passages WHERE collection = ?', key);
+    this.#dropVectors(hashes.map(({ hash }) => hash));
     this.#run('DELETE FROM documents WHERE collection = ?', key);
     this.#run('DELETE FROM requests WHERE tenant = ? AND collection = ?', tenant, name);
     this.#run('DELETE FROM collections WHERE key = ?', key);
   }
 
-  /** Of the passages that go, the vectors that no other passage has. */
-  #dropVectors(which: 'document = ?' | 'collection = ?', key: number): void {
-    const column = which.slice(0, which.indexOf(' '));
-    this.#run(
-      `DELETE FROM vectors WHERE hash IN (SELECT hash FROM passages WHERE ${which})
-       AND NOT EXISTS (SELECT 1 FROM passages p WHERE p.hash = vectors.hash AND p.${column} <> ?)`,
-      key,
-      key,
-    );
+  /** Drops those that no passage has any more. */
+  #dropVectors(hashes: readonly Uint8Array[]): void {
+    const sql =
+      'DELETE FROM vectors WHERE hash = ? AND NOT EXISTS (SELECT 1 FROM passages p WHERE p.hash = vectors.hash)';
+    for (const hash of hashes) this.#run(sql, hash);
   }
 
   #run(sql: string, ...parameters: unknown[]): Database.RunResult {

@@ -1,14 +1,16 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { IndexFile, openIndexFile } from './file.ts';
 import type { Answered, Asked, Opening } from './messages.ts';
-import { WordSearch } from './search.ts';
+import { PassageIndex } from './search.ts';
+import { VectorTable } from './vectors.ts';
 
 // One thread writes, another one reads, each with a connection of its own: a large document that is being written
 // keeps no search waiting.
 const { path, isDurable } = workerData as Opening;
 const database = openIndexFile(path, isDurable);
 const file = new IndexFile(database);
-const words = new WordSearch(database);
+const vectors = new VectorTable(database);
+const words = new PassageIndex(database, vectors);
 
 /** What can be asked of the thread. */
 const verbs = {
@@ -21,6 +23,9 @@ const verbs = {
   deleteDocument: file.deleteDocument.bind(file),
   deleteCollection: file.deleteCollection.bind(file),
   clear: file.clear.bind(file),
+  withoutVectors: vectors.withoutVectors.bind(vectors),
+  keepVectors: vectors.keepVectors.bind(vectors),
+  dropVectorsBut: vectors.dropVectorsBut.bind(vectors),
   search: words.search.bind(words),
   close: () => {
     database.close();

@@ -62,3 +62,20 @@ export function scoreOf(words: readonly string[], weights: Weights, usualLength:
   }
   return weights.total === 0 ? 0 : score / weights.total;
 }
+
+/** Of https://doi.org/10.1145/1571941.1572114 */
+const RANK_OFFSET = 60;
+
+/** Rankings as one, by reciprocal rank; 1 where one is the first in all of them. */
+export function fused(rankings: readonly (readonly number[])[]): { key: number; score: number }[] {
+  const scores = new Map<number, number>();
+  const most = rankings.length / (RANK_OFFSET + 1);
+  for (const ranking of rankings) {
+    for (const [rank, key] of ranking.entries()) {
+      scores.set(key, (scores.get(key) ?? 0) + 1 / (RANK_OFFSET + rank + 1) / most);
+    }
+  }
+  return Array.from(scores, ([key, score]) => ({ key, score })).sort(
+    (one, other) => other.score - one.score || one.key - other.key,
+  );
+}

@@ -2,10 +2,13 @@ import type Database from 'better-sqlite3';
 import { wordsOf } from '../../conversation/search/words.ts';
 import type { Passage } from '../../protocol/knowledge.ts';
 import { type CollectionRow, wordTables } from './file.ts';
-import { anyOf, scoreOf, type Weights, weigh } from './ranking.ts';
+import { anyOf, fused, scoreOf, type Weights, weigh } from './ranking.ts';
+import type { VectorTable } from './vectors.ts';
 
 /** Passages that FTS5 finds for each question, of which the best are then told apart more finely. */
-const CANDIDATES = 100;
+const CANDIDATES = 200;
+/** How many of each ranking are fused. */
+const FUSED = 50;
 
 interface PassageRow {
   key: number;
@@ -18,33 +21,61 @@ interface PassageRow {
   text: string;
 }
 
-/** Finds passages by their words. */
-export class WordSearch {
-  readonly #database: Database.Database;
+const PASSAGE = `SELECT p.key, d.id, d.title, p.number, p.start, p.stop, p.heading, p.text
+  FROM passages p JOIN documents d ON d.key = p.document`;
 
-  constructor(database: Database.Database) {
+/** A question's vector, and which model made it. */
+export interface QuestionVector {
+  model: string;
+  vector: Float32Array;
+}
+
+/** Finds passages by their words, or by their words and vectors. */
+export class PassageIndex {
+  readonly #database: Database.Database;
+  readonly #vectors: VectorTable;
+
+  constructor(database: Database.Database, vectors: VectorTable) {
     this.#database = database;
+    this.#vectors = vectors;
   }
 
   /** Undefined where there is no such collection. */
-  search(tenant: string, name: string, question: string, limit: number): Passage[] | undefined {
+  search(
+    tenant: string,
+    name: string,
+    question: string,
+    limit: number,
+    meaning?: QuestionVector,
+  ): Passage[] | undefined {
     const collection = this.#database
       .prepare<[string, string], CollectionRow>(
         'SELECT key, passages, words FROM collections WHERE tenant = ? AND name = ?',
       )
       .get(tenant, name);
     if (!collection) return undefined;
+    const byWords = this.#byWords(question, collection);
+    if (!meaning) return byWords.slice(0, limit).map(({ row, fit }) => toPassage(row, Math.min(1, fit)));
+    const near = this.#vectors.nearest(collection.key, meaning.model, meaning.vector, FUSED);
+    const best = fused([byWords.slice(0, FUSED).map(({ row }) => row.key), near]).slice(0, limit);
+    const find = this.#database.prepare<[number], PassageRow>(`${PASSAGE} WHERE p.key = ?`);
+    return best.flatMap(({ key, score }) => {
+      const row = find.get(key);
+      return row ? [toPassage(row, score)] : [];
+    });
+  }
+
+  /** Best first. */
+  #byWords(question: string, collection: CollectionRow): { row: PassageRow; fit: number }[] {
     const weights = this.#weigh(question, collection);
     if (weights.words.size === 0) return [];
     const usualLength = collection.words / Math.max(collection.passages, 1);
-    return this.#candidates(collection.key, weights, Math.max(CANDIDATES, limit))
+    return this.#candidates(collection.key, weights)
       .map((row) => {
         const words = wordsOf(`${row.heading}\n${row.text}`).map(({ word }) => word);
         return { row, fit: scoreOf(words, weights, usualLength) };
       })
-      .sort((one, other) => other.fit - one.fit || one.row.key - other.row.key)
-      .slice(0, limit)
-      .map(({ row, fit }) => toPassage(row, Math.min(1, fit)));
+      .sort((one, other) => other.fit - one.fit || one.row.key - other.row.key);
   }
 
   #weigh(question: string, { key, passages }: CollectionRow): Weights {
@@ -55,15 +86,14 @@ export class WordSearch {
     return weigh(question, { passages, occurrences: (word) => occurrences.get(word) ?? 0 });
   }
 
-  #candidates(collection: number, weights: Weights, limit: number): PassageRow[] {
+  #candidates(collection: number, weights: Weights): PassageRow[] {
     const { words } = wordTables(collection);
     return this.#database
       .prepare<[string, number], PassageRow>(
-        `SELECT p.key, d.id, d.title, p.number, p.start, p.stop, p.heading, p.text
-         FROM (SELECT rowid AS key FROM ${words} WHERE ${words} MATCH ? ORDER BY rank LIMIT ?) f
-         JOIN passages p ON p.key = f.key JOIN documents d ON d.key = p.document`,
+        `${PASSAGE} JOIN (SELECT rowid AS key FROM ${words} WHERE ${words} MATCH ? ORDER BY rank LIMIT ?) f
+         ON f.key = p.key`,
       )
-      .all(anyOf(weights.words.keys()), limit);
+      .all(anyOf(weights.words.keys()), CANDIDATES);
   }
 }
 

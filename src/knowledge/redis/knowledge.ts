@@ -39,13 +39,16 @@ export class RedisKnowledge implements Knowledge {
     return this.#documents.replayOf(tenant, request);
   }
 
-  put(
+  async put(
     tenant: string,
     collection: string,
     document: ReadDocument,
     request: { key: string; bodyHash: string } | undefined,
   ): Promise<PutOutcome> {
-    return this.#documents.put(tenant, collection, document, request);
+    const outcome = await this.#documents.put(tenant, collection, document, request);
+    // Whoever takes a document has its vectors made; the others find them. What fails here is tried with the next question.
+    this.#current().catch(() => {});
+    return outcome;
   }
 
   async get(tenant: string, collection: string, id: string): Promise<DocumentWithText | undefined> {

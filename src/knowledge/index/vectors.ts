@@ -1,0 +1,72 @@
+import { getLoadablePath } from '@photostructure/sqlite-vec';
+import type Database from 'better-sqlite3';
+
+/** Passages whose vectors are to be made, and what is made of them. */
+export interface Unembedded {
+  hash: Uint8Array;
+  text: string;
+}
+
+/** The vectors of passages, beside them in the same file. */
+export class VectorTable {
+  readonly #database: Database.Database;
+  #isLoaded = false;
+
+  constructor(database: Database.Database) {
+    this.#database = database;
+  }
+
+  /** The next passages without a vector of a model; different ones, so many and so long at most. */
+  withoutVectors(model: string, most: { texts: number; characters: number }): Unembedded[] {
+    const rows = this.#database
+      .prepare<[string, number], Unembedded>(
+        `SELECT hash, heading || char(10) || text AS text FROM passages p
+         WHERE NOT EXISTS (SELECT 1 FROM vectors v WHERE v.hash = p.hash AND v.model = ?)
+         GROUP BY hash LIMIT ?`,
+      )
+      .all(model, most.texts);
+    let characters = 0;
+    const fitting = rows.findIndex(
+      ({ text }, index) => (characters += text.length) > most.characters && index > 0,
+    );
+    return fitting < 0 ? rows : rows.slice(0, fitting);
+  }
+
+  keepVectors(model: string, vectors: readonly { hash: Uint8Array; vector: Float32Array }[]): void {
+    const insert = this.#database.prepare(
+      // What was deleted meanwhile is to leave no trace.
+      `INSERT OR REPLACE INTO vectors (hash, model, vector)
+       SELECT ?, ?, ? WHERE EXISTS (SELECT 1 FROM passages WHERE hash = ?)`,
+    );
+    this.#database.transaction(() => {
+      for (const { hash, vector } of vectors) {
+        const key = Buffer.from(hash);
+        insert.run(key, model, bytesOf(vector), key);
+      }
+    })();
+  }
+
+  /** Vectors of other models are of no use. */
+  dropVectorsBut(model: string): void {
+    this.#database.prepare('DELETE FROM vectors WHERE model <> ?').run(model);
+  }
+
+  /** The keys of the nearest passages of a collection, by cosine; those with vectors of another length are none. */
+  nearest(collection: number, model: string, vector: Float32Array, limit: number): number[] {
+    if (!this.#isLoaded) this.#database.loadExtension(getLoadablePath());
+    this.#isLoaded = true;
+    const bytes = bytesOf(vector);
+    return this.#database
+      .prepare<[Buffer, string, number, number, number], number>(
+        `SELECT p.key, vec_distance_cosine(v.vector, ?) AS distance
+         FROM passages p JOIN vectors v ON v.hash = p.hash AND v.model = ?
+         WHERE p.collection = ? AND length(v.vector) = ? ORDER BY distance, p.key LIMIT ?`,
+      )
+      .pluck()
+      .all(bytes, model, collection, bytes.length, limit);
+  }
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Buffer {
+  return Buffer.from(buffer, byteOffset, byteLength);
+}
