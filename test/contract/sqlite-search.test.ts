@@ -1,6 +1,15 @@
-import { onTestFinished } from 'vitest';
-import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';
-import { Announced } from '../fixtures/conversations.ts';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import { expect, it, onTestFinished } from 'vitest';
+import { EVERY_TENANT } from '../../src/conversation/log/log.ts';
+import { parseQuery } from '../../src/conversation/search/query.ts';
+import { DATABASE_FILE } from '../../src/storage/sqlite/database.ts';
+import {
+  openSqliteStorage,
+  readSqliteStorage,
+  type SqliteStorage,
+} from '../../src/storage/sqlite/storage.ts';
+import { Announced, conversation, settings } from '../fixtures/conversations.ts';
 import { temporaryFolder } from '../fixtures/server.ts';
 import { asked } from '../fixtures/storage.ts';
 import { describeSearch } from './search.ts';
@@ -9,4 +18,41 @@ describeSearch('SQLite', async () => {
   const storage = openSqliteStorage(temporaryFolder(), 'a test', new Announced());
   onTestFinished(() => storage.close());
   return { storage: asked(storage), search: storage.search, settled: async () => {} };
+});
+
+/** A folder with two conversations, after their storage was closed. */
+async function usedFolder(): Promise<string> {
+  const folder = temporaryFolder();
+  const storage = openSqliteStorage(folder, 'a test', new Announced());
+  for (const openingMessage of ['green tea', 'black tea']) {
+    await storage.create(conversation({ settings: settings({ openingMessage }) }));
+  }
+  storage.close();
+  return folder;
+}
+
+async function found({ search }: SqliteStorage): Promise<string[]> {
+  const { items, isIncomplete } = await search.search(
+    EVERY_TENANT,
+    { terms: parseQuery('tea') },
+    { limit: 9 },
+  );
+  expect(isIncomplete).toBe(false);
+  return items.map(({ snippet }) => snippet).sort();
+}
+
+it('who only reads a folder finds what is in it', async () => {
+  const reading = readSqliteStorage(await usedFolder(), new Announced());
+  onTestFinished(() => reading.close());
+  expect(await found(reading)).toEqual(['black tea', 'green tea']);
+});
+
+it('an index that is missing is made anew', async () => {
+  const folder = await usedFolder();
+  const database = new Database(join(folder, DATABASE_FILE));
+  database.exec('DROP TABLE message_words_0; DELETE FROM message_parts; UPDATE search_progress SET done = 0');
+  database.close();
+  const storage = openSqliteStorage(folder, 'a test', new Announced());
+  onTestFinished(() => storage.close());
+  expect(await found(storage)).toEqual(['black tea', 'green tea']);
 });
