@@ -71,12 +71,13 @@ function database(folder: string): Finding {
 
 async function* redis(config: Config): AsyncGenerator<Finding, void, undefined> {
   const { openDistributed } = await import('../backends/distributed.ts');
-  const backend = openDistributed(config.REDIS_URL?.reveal() ?? '', config.DATA_DIR, Infinity, {
-    onAppend: () => {},
-    onTrouble: () => {},
-    onFallback: () => {},
-    onRecovery: () => {},
-  });
+  const backend = openDistributed(
+    config.REDIS_URL?.reveal() ?? '',
+    config.DATA_DIR,
+    Infinity,
+    { onAppend: () => {}, onTrouble: () => {}, onFallback: () => {}, onRecovery: () => {} },
+    {},
+  );
   try {
     await backend.assertUsable();
     yield ok('Redis', 'it answers');

@@ -129,5 +129,3 @@ export type MessagesQuery = Asked<typeof messagesQuery>;
 export type KnowledgeQuery = Asked<typeof knowledgeQuery>;
 export type PassagesQuery = Asked<typeof passagesQuery>;
 export type LogQuery = Asked<typeof logQuery>;
-export type KnowledgeQuery = Asked<typeof knowledgeQuery>;
-export type PassagesQuery = Asked<typeof passagesQuery>;
