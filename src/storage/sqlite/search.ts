@@ -76,6 +76,7 @@ export class SqliteSearch implements MessageSearch {
 
   /** The last messages go to the index, for whoever reads the file without bringing it on. */
   close(): void {
+    if (this.#isClosed) return;
     this.#isClosed = true;
     const behind = this.#behind(Infinity);
     if (this.#isReading || behind <= 0 || behind > MOST_WAITED_FOR) return;
