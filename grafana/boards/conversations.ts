@@ -149,8 +149,8 @@ export const conversations: Board = {
         description: 'Of replies that were decided about.',
         unit: 's',
         queries: {
-          p50: quantile(0.5, 'ai_pause_seconds', 'for="approval"'),
-          p95: quantile(0.95, 'ai_pause_seconds', 'for="approval"'),
+          p50: quantile(0.5, 'ai_pause_seconds', '', 'for="approval"'),
+          p95: quantile(0.95, 'ai_pause_seconds', '', 'for="approval"'),
         },
       },
       {

@@ -82,6 +82,14 @@ export const readers: Board = {
         unit: 's',
         queries: { '{{method}} {{route}}': quantile(0.95, 'ai_http_request_seconds', 'method, route') },
       },
+      {
+        title: 'Tries to tell webhooks',
+        description:
+          'retried: it is tried again; failed: after the last try; disabled: answered with 410. GET /webhooks/{id} has the last deliveries of each.',
+        unit: 'ops',
+        stacked: true,
+        queries: { '{{outcome}}': perSecond('ai_webhook_deliveries_total', 'outcome') },
+      },
     ],
   },
 };

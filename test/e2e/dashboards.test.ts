@@ -126,6 +126,25 @@ async function loadReaders(server: ServerProcess): Promise<void> {
   expect(await stuck.closed).toBe(4429);
 }
 
+/** Talks that are moderated, voted on, and held back until somebody approves. */
+async function loadVoices(server: ServerProcess, signal: AbortSignal): Promise<void> {
+  const client = createClient({ baseUrl: server.url });
+  const pair = ['eliza', 'parry'].map((model) => ({ provider: 'embedded', model }));
+  const moderator = { provider: 'embedded', name: 'Mo' };
+  while (!signal.aborted) {
+    const talks = await Promise.all([
+      startTalk(server.url, { agents: pair, maxTurns: 4, turnPolicy: { type: 'moderator', moderator } }),
+      startTalk(server.url, { agents: pair, maxTurns: 2, decision: { type: 'vote', method: 'plurality' } }),
+      startTalk(server.url, { agents: pair, maxTurns: 1, approval: 'every_turn' }),
+    ]);
+    const [, , held] = talks;
+    const watcher = await watchSocket(server.url, held.id);
+    await watcher.until(({ type }) => type === 'turn.proposed');
+    await client.approve(held.id, { decision: 'approve' });
+    for (const { id } of talks) await (await watchSocket(server.url, id)).closed;
+  }
+}
+
 async function loadRedis(server: ServerProcess, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const { id } = await startTalk(server.url, { maxTurns: 20 });
@@ -166,6 +185,7 @@ it('7: every panel, every rule and every alert has something to show for a serve
     loadVendors(embedded, stopped.signal),
     loadReaders(embedded),
     loadRedis(distributed, stopped.signal),
+    loadVoices(embedded, stopped.signal),
   ]);
   const silent = await Promise.race([
     unanswered(prometheus, allQueries()),

@@ -38,7 +38,8 @@ async function tracesOn(node: Redis, id: string): Promise<string[]> {
   };
   const traces: string[] = [];
   for (const key of await node.keys('*')) {
-    if (key.endsWith(':events') || (await node.pttl(key)) > 0) continue;
+    // The feed says for a while that it was removed, for indexes to follow.
+    if (key.endsWith(':events') || key.endsWith(':feed}:entries') || (await node.pttl(key)) > 0) continue;
     const contents = await contentsOf[await node.type(key)]?.(key);
     if (JSON.stringify([key, contents]).includes(id)) traces.push(key);
   }
