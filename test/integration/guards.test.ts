@@ -98,6 +98,37 @@ describe('8.6: on the way out', () => {
     expect(JSON.stringify([frames, log, server.log])).not.toMatch(/harmful|Zk3bQ9/);
   });
 
+  it('of two hundred replies with a secret at every place no byte of it is anywhere', async () => {
+    const secret = 'Zk3bQ9mXw7Rt5Lp2Vn8Cd4Hs6Jf1Gy0Ka';
+    const filler = 'The talk goes on, and nobody knows where it will end. '.repeat(4);
+    let calls = 0;
+    const { server } = await speaking(() => {
+      const at = calls++;
+      const said = `${filler.slice(0, at)} sk-ant-api03-${secret} ${filler.slice(at)}`;
+      // In one piece, in pieces of seven, in single characters.
+      return said.match([/.+/g, /.{1,7}/g, /./g][at % 3] ?? /.+/g) ?? [];
+    });
+    const seen = await Promise.all(
+      Array.from({ length: 200 }, async () => {
+        const { made } = await create(server.url, {
+          topic: 'Keys',
+          agents: AGENTS,
+          guard: { secrets: 'block' },
+        });
+        const { text: frames } = await call(server.url, `/conversations/${made.id}/events`);
+        const { text: log } = await call(server.url, `/conversations/${made.id}/log`);
+        return frames + log;
+      }),
+    );
+    const { text: metrics } = await call(server.url, '/metrics');
+    expect(calls).toBe(200);
+    expect(seen.every((text) => text.includes('guard_blocked'))).toBe(true);
+    const everything = seen.join('') + JSON.stringify(server.log) + metrics;
+    for (let at = 0; at + 8 <= secret.length; at++)
+      expect(everything).not.toContain(secret.slice(at, at + 8));
+    expect(everything).not.toContain('nobody knows');
+  });
+
   it('where something is to be blocked, a harmless reply comes as one delta and its message', async () => {
     const { talk } = await speaking(() => ['All ', 'is ', 'well.']);
     const { frames } = await talk({ guard: { secrets: 'block' }, maxTurns: 1 });

@@ -79,7 +79,7 @@ export async function takeRound(
   const { conversationId, state } = session;
   const [first = 0] = speakers;
   // A reply that is held back stops the talk; the others of the round follow when it is decided about.
-  if (state.settings.approval === 'every_turn') return await takeTurn(parts, session, first, run);
+  if ((state.settings.approval ?? 'none') !== 'none') return await takeTurn(parts, session, first, run);
   const spared = await spareRound(parts, session, speakers);
   if (spared) return spared;
   let isOver = false;
