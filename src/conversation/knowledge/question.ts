@@ -7,8 +7,8 @@ const MOST_MESSAGE = 600;
 const MESSAGES = 2;
 
 /**
- * What is looked up for a turn: the topic, and the ends of the last messages, the last one first. Measured against
- * the topic alone, the last message alone, and more of the talk: docs/decisions/0031-knowledge.md.
+ * What is looked up for a turn: the topic, and the ends of the last messages, the last one first. Other ways to ask
+ * have not been measured against it.
  *
  * @param recent what the agent may see, in order
  */

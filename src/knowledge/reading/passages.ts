@@ -1,7 +1,7 @@
 import type { Range } from '../../conversation/knowledge/knowledge.ts';
 import type { DocumentFormat } from '../../protocol/knowledge.ts';
 
-/** Characters of a passage at most, and how much of its end the next one begins with. Measured: decision 0031. */
+/** Characters of a passage at most, and how much of its end the next one begins with. Other sizes have not been measured. */
 const SIZE = 900;
 const OVERLAP = 150;
 /** A shorter rest goes with the passage before. */
