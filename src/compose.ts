@@ -80,8 +80,10 @@ export async function compose(
     laneTo: (provider, model) => lanes.lane(provider, model),
     priceOf: (provider, model) => modelSettings(provider, model).price ?? priceOf(provider, model),
     dailyBudget: () => dailyBudget,
-    onFailure: (error, retryInMs) =>
-      logger.child({ logger: 'knowledge' }).warn({ error, retry_in: retryInMs / 1000 }, 'embedding.failed'),
+    onFailure: (error, retryInMs) => {
+      const log = logger.child({ logger: 'knowledge' });
+      log.warn({ error, retry_in: retryInMs / 1000 }, 'embedding.failed');
+    },
   });
   const { tracing } = extra;
   const logger = createLogger(config.LOG_LEVEL, mask, output, {
