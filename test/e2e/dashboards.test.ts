@@ -8,7 +8,7 @@ import { startRedis } from '../fixtures/redis.ts';
 import { ALERTS, RECORDED } from '../fixtures/rules.ts';
 import { type ServerProcess, startServer } from '../fixtures/server.ts';
 import { startTalk } from '../fixtures/talks.ts';
-import { answer, fault, hang, type Script, startVendor, unfinished } from '../fixtures/vendors.ts';
+import { answer, close, fault, hang, type Script, startVendor, unfinished } from '../fixtures/vendors.ts';
 import { watchEvents, watchSocket } from '../fixtures/watcher.ts';
 
 /** Within it, every panel has to have shown something; a machine that has nothing else to do needs a tenth of it. */
@@ -60,6 +60,8 @@ function vendorScript(): Script {
     if (model === 'broken') return fault('server_error');
     if (model === 'locked') return fault('authentication');
     if (model === 'hangs') return hang;
+    // A kept connection that is gone when the next call is made.
+    if (model === 'closing') return call % 2 === 0 ? close : answer(text);
     if (model === 'parrot') return answer('The same and the same again, for ever and a day.');
     if (model === 'talkative') return answer(`${call} `.repeat(20_000));
     if (call % 12 === 0) return fault('rate_limited');
@@ -87,6 +89,7 @@ const TALKS: readonly Partial<ConversationRequest>[] = [
     termination: {},
   },
   { agents: local('locked') },
+  { agents: local('closing'), maxTurns: 8 },
   { agents: local('broken'), onCircuitOpen: 'end' },
 ];
 
@@ -126,16 +129,20 @@ async function loadReaders(server: ServerProcess): Promise<void> {
   expect(await stuck.closed).toBe(4429);
 }
 
-/** Talks that are moderated, voted on, and held back until somebody approves. */
+/** Talks that are moderated, voted on, held back until somebody approves, that look things up, and hold a secret. */
 async function loadVoices(server: ServerProcess, signal: AbortSignal): Promise<void> {
   const client = createClient({ baseUrl: server.url });
   const pair = ['eliza', 'parry'].map((model) => ({ provider: 'embedded', model }));
   const moderator = { provider: 'embedded', name: 'Mo' };
+  const secret = 'Use postgres://ada:a1b2c3d4e5f6@db.example.org/talks';
+  await client.addDocument('trams', { title: 'Trams', text: 'The first tram of Zurich ran in 1882.' });
   while (!signal.aborted) {
     const talks = await Promise.all([
       startTalk(server.url, { agents: pair, maxTurns: 4, turnPolicy: { type: 'moderator', moderator } }),
       startTalk(server.url, { agents: pair, maxTurns: 2, decision: { type: 'vote', method: 'plurality' } }),
       startTalk(server.url, { agents: pair, maxTurns: 1, approval: 'every_turn' }),
+      startTalk(server.url, { agents: pair, maxTurns: 2, knowledge: [{ collection: 'trams' }] }),
+      startTalk(server.url, { agents: pair, maxTurns: 2, openingMessage: secret }),
     ]);
     const [, , held] = talks;
     const watcher = await watchSocket(server.url, held.id);
