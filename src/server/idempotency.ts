@@ -34,9 +34,9 @@ export function idempotencyOf(
   };
 }
 
-/** Belongs to one API key and one tenant. No header has a line break, so that none of these is another's. */
-function scoped(key: string, { key: apiKey = '', tenant }: Caller): string {
-  return apiKey === '' && tenant === DEFAULT_TENANT ? key : `${tenant}\n${apiKey}\n${key}`;
+/** Belongs to one tenant. No header has a line break, so that none of these is another's. */
+function scoped(key: string, { tenant }: Caller): string {
+  return tenant === DEFAULT_TENANT ? key : `${tenant}\n${key}`;
 }
 
 /** The same for bodies that are the same as parsed JSON, whatever the order of their fields. */

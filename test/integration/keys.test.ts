@@ -9,11 +9,12 @@ import { watchEvents, watchSocket } from '../fixtures/watcher.ts';
 const acme = keyOf('acme', 'acme-writer');
 const reader = keyOf('acme', 'acme-reader', ['conversations:read']);
 const globex = keyOf('globex', 'globex-writer');
+const globexToo = keyOf('globex', 'globex-other');
 const scraper = keyOf('acme', 'scraper', ['metrics:read']);
 const admin = keyOf('ops', 'root', ['admin']);
 const expired = keyOf('acme', 'expired', ['admin'], { expiresAt: '2020-01-01T00:00:00Z' });
 const unknown = keyOf('acme', 'unknown', ['admin']);
-const KEYS = [acme, reader, globex, scraper, admin, expired];
+const KEYS = [acme, reader, globex, globexToo, scraper, admin, expired];
 
 interface Operation {
   operationId: string;
@@ -198,11 +199,13 @@ describe('8.4: tenants', () => {
     expect((await call(url, `/conversations/${ofAcme}`, acme)).status).toBe(200);
   });
 
-  it('are kept apart in lists and idempotency keys', async () => {
+  it('2.6: are kept apart in lists and idempotency keys', async () => {
     const { url } = await prepared();
     const keyed = { ...globex.headers, 'idempotency-key': 'once' };
     const id = await start(url, keyed);
     expect(await start(url, keyed)).toBe(id);
+    // A key is a tenant's, whoever of it asks.
+    expect(await start(url, { ...keyed, ...globexToo.headers })).toBe(id);
     expect(await start(url, { ...acme.headers, 'idempotency-key': 'once' })).not.toBe(id);
     const { body } = await call(url, '/conversations', globex);
     const { items } = body as { items: { id: string; tenant: string }[] };
