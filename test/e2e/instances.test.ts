@@ -19,15 +19,20 @@ function pair([first, second]: ServerProcess[]): [ServerProcess, ServerProcess] 
 }
 
 /**
- * The keys on any node that have something of a conversation and don't expire; but for BullMQ's own stream of what
- * became of its jobs, which has ids only and keeps the last ones.
+ * BullMQ's own stream of what became of its jobs, which keeps the last ones, and the feed, which says for a while that
+ * something was removed, for indexes to follow.
  */
-async function tracesOf({ nodes }: SharedRedis, id: string): Promise<string[]> {
-  const traces = await Promise.all(nodes.map(({ url }) => tracesOn(new Redis(url), id)));
+function holdsIdsAlone(key: string): boolean {
+  return key.endsWith(':events') || key.endsWith(':feed}:entries');
+}
+
+/** The keys on any node that have something of a conversation and don't expire. */
+async function tracesOf({ nodes }: SharedRedis, wanted: string, skips = holdsIdsAlone): Promise<string[]> {
+  const traces = await Promise.all(nodes.map(({ url }) => tracesOn(new Redis(url), wanted, skips)));
   return traces.flat();
 }
 
-async function tracesOn(node: Redis, id: string): Promise<string[]> {
+async function tracesOn(node: Redis, wanted: string, skips: (key: string) => boolean): Promise<string[]> {
   const contentsOf: Record<string, (key: string) => Promise<unknown>> = {
     string: (key) => node.get(key),
     hash: (key) => node.hgetall(key),
@@ -38,10 +43,9 @@ async function tracesOn(node: Redis, id: string): Promise<string[]> {
   };
   const traces: string[] = [];
   for (const key of await node.keys('*')) {
-    // The feed says for a while that it was removed, for indexes to follow.
-    if (key.endsWith(':events') || key.endsWith(':feed}:entries') || (await node.pttl(key)) > 0) continue;
+    if (skips(key) || (await node.pttl(key)) > 0) continue;
     const contents = await contentsOf[await node.type(key)]?.(key);
-    if (JSON.stringify([key, contents]).includes(id)) traces.push(key);
+    if (JSON.stringify([key, contents]).includes(wanted)) traces.push(key);
   }
   node.disconnect();
   return traces;
@@ -97,6 +101,7 @@ describe.each(SHARED_REDISES)('on $on', ({ startRedis }) => {
     }
     // The job goes as its run ends, and the indexes are tidied behind the answer.
     await expect.poll(() => tracesOf(fleet.redis, id)).toEqual([]);
+    expect(await tracesOf(fleet.redis, 'To be forgotten', () => false)).toEqual([]);
     expect(
       (await call(watched.url, '/conversations', request)).headers['idempotency-replayed'],
     ).toBeUndefined();
