@@ -36,6 +36,7 @@ import type { ProtectionKind } from './protection/redis/protection.ts';
 import { type LaneSettings, laneSettingsFor } from './protection/settings.ts';
 import { createProviders } from './providers/catalog.ts';
 import { pricedModels, priceOf } from './providers/prices.ts';
+import { vendorSettings } from './providers/vendor-settings.ts';
 import { keysInForce } from './security/key-file.ts';
 import { createSanitiser } from './security/sanitise.ts';
 import { createMasker } from './security/secrets.ts';
@@ -78,7 +79,7 @@ export async function compose(
   const mask = createMasker(secretsOf(config));
   const embedding = configuredEmbedding(config, mask, {
     laneTo: (provider, model) => lanes.lane(provider, model),
-    priceOf: (provider, model) => modelSettings(provider, model).price ?? priceOf(provider, model),
+    priceOf: (provider, model) => priceFor(provider, model),
     dailyBudget: () => dailyBudget,
     onFailure: (error, retryInMs) => {
       const log = logger.child({ logger: 'knowledge' });
@@ -355,31 +356,4 @@ function attemptNames(): () => string {
   const process = randomBytes(9).toString('base64url');
   let count = 0;
   return () => `${process}-${(count++).toString(36)}`;
-}
-
-function vendorSettings(config: Config): Parameters<typeof createProviders>[0] {
-  return {
-    claude: {
-      apiKey: config.ANTHROPIC_API_KEY,
-      baseUrl: config.ANTHROPIC_BASE_URL,
-      defaultModel: config.CLAUDE_MODEL,
-    },
-    chatgpt: {
-      apiKey: config.OPENAI_API_KEY,
-      baseUrl: config.OPENAI_BASE_URL,
-      defaultModel: config.CHATGPT_MODEL,
-    },
-    gemini: {
-      apiKey: config.GOOGLE_API_KEY ?? config.GEMINI_API_KEY,
-      baseUrl: config.GEMINI_BASE_URL,
-      defaultModel: config.GEMINI_MODEL,
-    },
-    grok: { apiKey: config.XAI_API_KEY, baseUrl: config.XAI_BASE_URL, defaultModel: config.GROK_MODEL },
-    perplexity: {
-      apiKey: config.PERPLEXITY_API_KEY,
-      baseUrl: config.PERPLEXITY_BASE_URL,
-      defaultModel: config.PERPLEXITY_MODEL,
-    },
-    local: { apiKey: config.LOCAL_API_KEY, baseUrl: config.LOCAL_BASE_URL, defaultModel: config.LOCAL_MODEL },
-  };
 }
