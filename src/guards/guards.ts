@@ -43,24 +43,26 @@ export interface GuardParts {
 export function createGuards(parts: GuardParts): Guards {
   const { modes, remote } = parts;
   const known = new Map<string, Guard | undefined>();
+  const inForce = (wanted: GuardModes): Guard | undefined => {
+    const key = Object.values(wanted).join();
+    if (!known.has(key)) {
+      const guard = new ScanningGuard(wanted, parts);
+      known.set(key, guard.isIdle ? undefined : guard);
+    }
+    return known.get(key);
+  };
+  // Almost every conversation is content with it, at every turn.
+  const configured = inForce(modes);
   return {
     modes: { ...modes, llm_guard: remote ? modes.llm_guard : undefined },
-    of(wanted) {
-      const inForce = stricterModes(modes, wanted);
-      const key = Object.values(inForce).join();
-      if (!known.has(key)) {
-        const guard = new ScanningGuard(inForce, parts);
-        known.set(key, guard.isIdle ? undefined : guard);
-      }
-      return known.get(key);
-    },
+    of: (wanted) => (wanted ? inForce(stricterModes(modes, wanted)) : configured),
   };
 }
 
-function stricterModes(modes: GuardModes, wanted: GuardSettings | undefined): GuardModes {
+function stricterModes(modes: GuardModes, wanted: GuardSettings): GuardModes {
   const pairs = Object.entries(modes).map(([name, mode]) => [
     name,
-    stricter(mode, wanted?.[name as ScannerName]),
+    stricter(mode, wanted[name as ScannerName]),
   ]);
   return Object.fromEntries(pairs) as GuardModes;
 }
@@ -96,7 +98,7 @@ class ScanningGuard implements Guard {
     return this.#active.length === 0 && !this.#remote;
   }
 
-  async look(text: string, _way: 'in' | 'out', signal: AbortSignal, asked?: string): Promise<Looked> {
+  async look(text: string, signal: AbortSignal, asked?: string): Promise<Looked> {
     const here = this.#lookHere(text, this.#active);
     return here.isBlocked ? here : await this.#lookThere(here, asked, signal);
   }
@@ -109,7 +111,7 @@ class ScanningGuard implements Guard {
           whole += piece;
           return '';
         },
-        end: (signal, asked) => this.look(whole, 'out', signal, asked),
+        end: (signal, asked) => this.look(whole, signal, asked),
       };
     }
     const redactors = this.#redactors.map((scanner) => ({ scanner, redactor: new Redactor(scanner) }));

@@ -1,6 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Happening } from '../conversation/happenings.ts';
-import type { Way } from '../conversation/stages/guard.ts';
 import type { CircuitState } from '../conversation/turn/lane.ts';
 import { terminationReason } from '../protocol/ending.ts';
 import { loopKind } from '../protocol/events.ts';
@@ -69,7 +68,7 @@ export interface Metrics {
   /** Whether what shields vendors is shared with the other instances at the moment. */
   protectionShared(kind: 'circuit' | 'rate_limit', isShared: boolean): void;
   /** Guards found something in texts on their way. */
-  guardFound(way: Way, found: readonly GuardFinding[]): void;
+  guardFound(way: 'in' | 'out', found: readonly GuardFinding[]): void;
   /** A webhook was tried to be told. */
   webhookTried(outcome: WebhookOutcome): void;
   answered(request: AnsweredRequest): void;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { GuardMode } from '../../src/conversation/stages/guard.ts';
+import { lookAtWords } from '../../src/conversation/stages/words.ts';
 import { createGuards } from '../../src/guards/guards.ts';
 import { llmGuardAt } from '../../src/guards/llm-guard.ts';
 import { startLlmGuard, type Verdict } from '../fixtures/guard/llm-guard.ts';
@@ -31,7 +32,7 @@ const finding = (kind: string, action: string) => [{ scanner: 'llm_guard', kind,
 describe('8.6: llm_guard', () => {
   it('is asked about what comes in, and about what goes out with what it answers', async () => {
     const { guard, reply, asked } = await guardedBy('flag', { is_valid: true });
-    expect(await guard.look('Well?', 'in', NEVER)).toEqual({ text: 'Well?', found: [], isBlocked: false });
+    expect(await guard.look('Well?', NEVER)).toEqual({ text: 'Well?', found: [], isBlocked: false });
     expect(await reply('Fi', 'ne.')).toEqual({
       shown: ['Fi', 'ne.'],
       text: '',
@@ -42,6 +43,13 @@ describe('8.6: llm_guard', () => {
       { path: '/analyze/prompt', body: { prompt: 'Well?' } },
       { path: '/analyze/output', body: { prompt: 'What do you think?', output: 'Fine.' } },
     ]);
+  });
+
+  it('is asked about the words of ballots and verdicts as about what goes out', async () => {
+    const { guard, asked } = await guardedBy('block', NO);
+    const { texts } = await lookAtWords(guard, ['Bad.', null], 'Tea or coffee?', NEVER);
+    expect(texts).toEqual([null, null]);
+    expect(asked).toEqual([{ path: '/analyze/output', body: { prompt: 'Tea or coffee?', output: 'Bad.' } }]);
   });
 
   it.each<[GuardMode, object, object]>([
@@ -62,14 +70,14 @@ describe('8.6: llm_guard', () => {
     ],
   ])('says no under %s', async (mode, inward, outward) => {
     const { guard, reply, failures } = await guardedBy(mode, NO);
-    expect(await guard.look('Bad.', 'in', NEVER)).toEqual(inward);
+    expect(await guard.look('Bad.', NEVER)).toEqual(inward);
     expect(await reply('Ba', 'd.')).toEqual(outward);
     expect(failures).toEqual([]);
   });
 
   it('may change a text without saying no to it', async () => {
     const { guard } = await guardedBy('redact', { is_valid: true, sanitized: 'I am [NAME].' });
-    expect(await guard.look('I am Ada.', 'in', NEVER)).toEqual({
+    expect(await guard.look('I am Ada.', NEVER)).toEqual({
       text: 'I am [NAME].',
       found: finding('sanitized', 'redact'),
       isBlocked: false,
@@ -83,21 +91,21 @@ describe('8.6: llm_guard', () => {
     for (const mode of ['flag', 'redact'] as const) {
       const { guard, reply, failures } = await guardedBy(mode, verdict);
       const found = finding('not_scanned', 'error');
-      expect(await guard.look('Well?', 'in', NEVER)).toEqual({ text: 'Well?', found, isBlocked: false });
+      expect(await guard.look('Well?', NEVER)).toEqual({ text: 'Well?', found, isBlocked: false });
       const { shown, text, ...rest } = await reply('Fi', 'ne.');
       expect([shown.join('') + text, rest]).toEqual(['Fine.', { found, isBlocked: false }]);
       expect(failures).toEqual(['llm_guard', 'llm_guard']);
     }
     const { guard, reply } = await guardedBy('block', verdict);
     const blocked = { text: '', found: finding('not_scanned', 'block'), isBlocked: true };
-    expect(await guard.look('Well?', 'in', NEVER)).toEqual(blocked);
+    expect(await guard.look('Well?', NEVER)).toEqual(blocked);
     expect(await reply('Fine.')).toEqual({ shown: [''], ...blocked });
   });
 
   it('who stops the run does not wait for it', async () => {
     const { guard } = await guardedBy('flag', 'silence');
     const stopped = new AbortController();
-    const looking = guard.look('Well?', 'in', stopped.signal);
+    const looking = guard.look('Well?', stopped.signal);
     stopped.abort(new Error('enough'));
     await expect(looking).rejects.toThrow('enough');
   });

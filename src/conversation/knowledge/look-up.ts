@@ -95,8 +95,8 @@ async function guarded(
 ): Promise<{ passages: FoundPassage[]; found: readonly GuardFinding[] }> {
   const looks = await Promise.all(
     passages.map(async (passage) => {
-      const title = await guard.look(passage.title, 'in', signal);
-      const text = await guard.look(passage.text, 'in', signal);
+      const title = await guard.look(passage.title, signal);
+      const text = await guard.look(passage.text, signal);
       const isBlocked = title.isBlocked || text.isBlocked;
       return { passage, title, text, isBlocked };
     }),

@@ -13,9 +13,6 @@ export interface Looked {
   readonly isBlocked: boolean;
 }
 
-/** Which way a text goes: to the agents, or from a model. */
-export type Way = 'in' | 'out';
-
 /** PORT: looks at texts as a conversation wants it (docs/protocol.md, section 8.6). */
 export interface Guard {
   /** Whether changes of direction are the guard's to deal with, so that nobody takes them out before. */
@@ -24,10 +21,10 @@ export interface Guard {
   /**
    * Looks at a whole text. A scanner that fails is a finding, no error.
    *
-   * @param asked of what comes from a model: what it was asked
+   * @param asked of what comes from a model: what it was asked; undefined for all else
    * @throws the signal's reason
    */
-  look(text: string, way: Way, signal: AbortSignal, asked?: string): Promise<Looked>;
+  look(text: string, signal: AbortSignal, asked?: string): Promise<Looked>;
 
   /** Looks at a reply while it comes. */
   listen(): ReplyGuard;

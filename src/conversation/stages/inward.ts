@@ -23,7 +23,7 @@ export type Tell = (found: readonly GuardFinding[]) => void;
 export async function lookAtTexts(guard: Guard, given: GivenTexts, tell: Tell): Promise<Passed> {
   const entries = Object.entries(given).filter((entry): entry is [string, string] => entry[1] !== undefined);
   const distinct = [...new Set(entries.map(([, text]) => text))];
-  const looks = await Promise.all(distinct.map((text) => guard.look(text, 'in', NEVER)));
+  const looks = await Promise.all(distinct.map((text) => guard.look(text, NEVER)));
   const lookedAt = new Map<string, Looked>(looks.map((looked, index) => [distinct[index] ?? '', looked]));
   const found = together(...looks.map((looked) => looked.found));
   if (found.length > 0) tell(found);

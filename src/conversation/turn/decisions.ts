@@ -139,7 +139,7 @@ async function cast(
   const read = reply.kind === 'read' ? reply : undefined;
   const given = read?.said.why ?? null;
   const why = given === null ? null : named(given, aliases.behind);
-  const words = await lookAtWords(parts.guards.of(settings.guard), [why], run.signal);
+  const words = await lookAtWords(parts.guards.of(settings.guard), [why], topic, run.signal);
   await keep(parts, session, run, agent, reply, (now) => {
     // A pause meanwhile loses no ballot.
     const isOpen = now.votes === votes && now.ballots.every((ballot) => ballot.agent !== agent.name);
@@ -250,7 +250,12 @@ export async function judge(parts: SpeakParts, session: Session, run: Run): Prom
     ? verdictOf(names, decision.rubric, scores)
     : { scores: [], totals: {}, winner: null };
   const guard = parts.guards.of(state.settings.guard);
-  const { found, ...words } = await lookAtVerdict(guard, { summary, scores: verdict.scores }, run.signal);
+  const { found, ...words } = await lookAtVerdict(
+    guard,
+    { summary, scores: verdict.scores },
+    topic,
+    run.signal,
+  );
   await session.append<ConversationEvent>(
     (now) =>
       isDue(now)
