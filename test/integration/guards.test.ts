@@ -70,13 +70,14 @@ describe('8.6: on the way out', () => {
         .slice(1)
         .map(({ content }) => content),
     );
+    // What the server writes comes on its own way.
+    await expect.poll(() => server.log.filter(({ event }) => event === 'guard.found').length).toBe(2);
     const everything = JSON.stringify([frames, log, prompts, server.log]);
     expect(everything).not.toContain(KEY.slice(13));
     const { text } = await call(server.url, '/metrics');
     expect(text).toContain(
       'ai_guard_findings_total{scanner="secrets",kind="anthropic_key",action="redact",way="out"} 2',
     );
-    expect(server.log.filter(({ event }) => event === 'guard.found')).toHaveLength(2);
   });
 
   it('what is blocked ends the conversation, and nothing of the reply leaves the server', async () => {
