@@ -60,6 +60,18 @@ describe('what an agent says', () => {
     expect(heard(['I think so.', '</think>\n\nThe answer.'])).toBe('I think so.The answer.');
   });
 
+  it.each([
+    ['at the beginning', ''],
+    ['behind words', 'x'],
+  ])('holds a bounded number of blank lines back, %s', (_where, words) => {
+    const blank = '\n'.repeat(10_000);
+    const speech = createSpeech('Ada', ['Ben']);
+    speech.push(words);
+    expect(speech.push(blank).text.length).toBeGreaterThan(9000);
+    const pieces = Array.from({ length: 1000 }, () => '\n'.repeat(16));
+    expect(heard([words, ...pieces, 'Well.'])).toBe(`${words}${pieces.join('')}Well.`);
+  });
+
   it('is let out as soon as it can be nothing else', () => {
     const speech = createSpeech('Ada', ['Ben']);
     expect(

@@ -27,6 +27,8 @@ const MARKS = ['<|start|>assistant', '<|channel|>final<|message|>'];
 const LONE = ['</think>', '</thinking>', '</thought>'];
 /** Marks at the end. */
 const TAILS = ['<|return|>', '<|end|>'];
+/** White space that is held back at most, in characters: there may be any number of blank lines. */
+const MOST_BLANK = 256;
 
 /**
  * Leaves out of an answer, while it comes: thoughts at its beginning, the speaker's own name in front, and all from
@@ -74,7 +76,8 @@ export function createSpeech(self: string, others: readonly string[]): Speech {
         held = text.slice(passed.length);
       } else {
         const openings = [...THOUGHTS.map(([opening]) => opening), ...MARKS, ...names];
-        if (!isWhole && openings.some((opening) => opening.startsWith(text))) return false;
+        const isOpen = text !== '' || held.length <= MOST_BLANK;
+        if (!isWhole && isOpen && openings.some((opening) => opening.startsWith(text))) return false;
         // White space around what was taken away goes with it; what is the answer's own stays.
         if (tookAway) held = text;
         return true;
@@ -95,7 +98,7 @@ export function createSpeech(self: string, others: readonly string[]): Speech {
     const turn = turns?.exec(held);
     if (turn) {
       isCut = true;
-      return { text: held.slice(0, turn.index), cutAt: turn[1] ?? turn[2] ?? '' };
+      return { text: held.slice(0, turn.index).trimEnd(), cutAt: turn[1] ?? turn[2] ?? '' };
     }
     const kept = isWhole ? 0 : undecided(held);
     const text = held.slice(0, held.length - kept);
@@ -112,7 +115,7 @@ export function createSpeech(self: string, others: readonly string[]): Speech {
     const begun = line < 0 ? '' : text.slice(line).trimStart();
     const isTurn = line >= 0 && beginnings.some((each) => each.startsWith(begun));
     // White space in front of a turn belongs to it.
-    const from = isTurn ? text.slice(0, line).trimEnd().length : text.length;
+    const from = isTurn ? Math.max(text.slice(0, line).trimEnd().length, line - MOST_BLANK) : text.length;
     return text.length - Math.min(isMark ? mark : text.length, from);
   }
 
@@ -125,10 +128,10 @@ export function createSpeech(self: string, others: readonly string[]): Speech {
   };
 }
 
-/** A line that begins with another's name, as the prompt writes it. */
+/** A line that begins with another's name, as the prompt writes it. Linear: no blank is looked at twice. */
 function turnOf(names: readonly string[]): RegExp {
   const any = names.map((name) => name.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|');
-  return new RegExp(`\\s*\\n[ \\t]*(?:(${any}):|\\*\\*(${any})(?::\\*\\*|\\*\\*:))`);
+  return new RegExp(`\\n[ \\t]*(?:(${any}):|\\*\\*(${any})(?::\\*\\*|\\*\\*:))`);
 }
 
 function firstOf(text: string, marks: readonly string[]): { mark: string; at: number } | undefined {
