@@ -83,7 +83,17 @@ export default {
     only('web', 'client', 'conversation/policies/similarity'),
     // What speaks to a server goes through the client; migration works where no server runs.
     only('cli', 'client', 'doctor/findings', 'migration', 'protocol'),
-    only('doctor', 'backends', 'config', 'conversation', 'errors', 'live', 'security', 'storage'),
+    only(
+      'doctor',
+      'backends',
+      'config',
+      'conversation',
+      'errors',
+      'live',
+      'providers/a2a',
+      'security',
+      'storage',
+    ),
     {
       name: 'one-composer',
       comment: 'Only compose.ts builds parts; only the server and what runs in a command compose.',

@@ -100,6 +100,7 @@ export async function compose(
   const providers = await createProviders(
     vendorSettings(config),
     { tokenDelayMs: config.EMBEDDED_TOKEN_DELAY_MS },
+    config.A2A_AGENTS ?? {},
     mask,
   );
   const metrics = createMetrics({

@@ -7,6 +7,7 @@ import { readKeyFile } from '../security/key-file.ts';
 import { parseKeys } from '../security/keyring.ts';
 import { createMasker, Secret } from '../security/secrets.ts';
 import { parseRedisUrl } from '../storage/redis/url.ts';
+import { remoteAgents } from './a2a-agents.ts';
 import { modelTable } from './model-settings.ts';
 
 /** The start is refused. One line per fault: the variable, what it got, what it takes. */
@@ -200,6 +201,7 @@ const environment = z.object({
   LOCAL_API_KEY: secret,
   LOCAL_BASE_URL: url,
   LOCAL_MODEL: text,
+  A2A_AGENTS: remoteAgents.optional(),
 });
 
 export type Config = Readonly<z.output<typeof environment>>;

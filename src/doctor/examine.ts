@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { type Config, ConfigurationError, readConfig } from '../config/config.ts';
 import { LocalLive } from '../live/local.ts';
 import { readSqliteStorage } from '../storage/sqlite/storage.ts';
+import { askAgents } from './agents.ts';
 import { type Finding, fault, ok, unknown } from './findings.ts';
 import { askVendors } from './vendors.ts';
 
@@ -32,6 +33,7 @@ export async function* examine(environment: NodeJS.ProcessEnv): AsyncGenerator<F
   if (answers.length === 0) {
     yield unknown('keys', 'no vendor is configured; the embedded pair talks without a key');
   }
+  yield* await askAgents(config);
   yield clock(answers.flatMap(({ clockDifferenceMs }) => clockDifferenceMs ?? []));
 }
 

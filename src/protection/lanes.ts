@@ -1,7 +1,7 @@
 import type { CircuitState, Lane } from '../conversation/turn/lane.ts';
 import { Account } from './account.ts';
 import { LocalLane } from './lane.ts';
-import type { LaneSettings } from './settings.ts';
+import { accountOf, type LaneSettings } from './settings.ts';
 import { type SharedProtection, UNSHARED } from './shared-protection.ts';
 
 /** A circuit's change of state, for those who count and write it down. */
@@ -63,7 +63,7 @@ export function createLanes(
       const { waiting, running } = entry.lane.load;
       if (waiting + running === 0 && (!chosen || cost(entry) < cost(chosen))) chosen = entry;
     }
-    if (chosen?.lane.close()) accounts.delete(chosen.provider);
+    if (chosen?.lane.close()) accounts.delete(accountOf(chosen.provider, chosen.model));
     return chosen !== undefined && entries.delete(chosen.key);
   };
 
@@ -75,8 +75,9 @@ export function createLanes(
       const onChange = (from: CircuitState, to: CircuitState): void =>
         hooks.onChange({ provider, model, from, to });
       const settings = settingsFor(provider, model);
-      const account = accounts.get(provider) ?? new Account(provider, settings, shared);
-      accounts.set(provider, account);
+      const owner = accountOf(provider, model);
+      const account = accounts.get(owner) ?? new Account(owner, settings, shared);
+      accounts.set(owner, account);
       const lane = new LocalLane({ name: key, model, account }, settings, shared, onChange);
       entry = { key, provider, model, lane, lastUse: 0 };
       entries.set(key, entry);

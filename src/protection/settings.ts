@@ -47,6 +47,14 @@ export function laneSettingsFor(
   };
 }
 
+/**
+ * Whose limits the calls of a model count towards: those of a vendor's account with all its models. Each remote agent
+ * is a server of its own, and what one can't take says nothing of the others.
+ */
+export function accountOf(provider: string, model: string): string {
+  return provider === 'a2a' ? `${provider}/${model}` : provider;
+}
+
 /** What a dated version and its alias have in common, so that a pause can't be passed by under the other name. */
 export function pauseNameOf(model: string): string {
   return model.replace(/(?:[-@](?:\d{4}-\d{2}-\d{2}|\d{6,8}|\d{2}-\d{2}|latest|preview|exp))+$/, '');

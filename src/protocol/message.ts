@@ -2,6 +2,14 @@ import { z } from 'zod';
 import { count, seq, time } from './fields.ts';
 import { guardFinding } from './guard.ts';
 
+/** What a remote agent worked on as it answered; section 13.3. */
+const remoteTask = z.object({
+  id: z.string(),
+  contextId: z.string(),
+  /** `input_required`: its message asks for something, and the agent's next turn answers it. */
+  state: z.enum(['completed', 'input_required']),
+});
+
 /** How a model's answer came about, and what it took; docs/protocol.md, section 2.4. */
 export const callMetadata = z.object({
   provider: z.string().optional(),
@@ -22,6 +30,7 @@ export const callMetadata = z.object({
   spokeFor: z.string().optional(),
   /** What guards found in what was said; section 8.6. */
   guard: z.array(guardFinding).optional(),
+  task: remoteTask.optional(),
 });
 
 /** A passage that the speaker was shown; section 11.3. */
@@ -67,6 +76,7 @@ export const message = z
   .meta({ id: 'Message' });
 
 export type CallMetadata = z.infer<typeof callMetadata>;
+export type RemoteTask = z.infer<typeof remoteTask>;
 export type Source = z.infer<typeof source>;
 export type MessageMetadata = z.infer<typeof messageMetadata>;
 export type Message = z.infer<typeof message>;

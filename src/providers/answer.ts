@@ -1,3 +1,4 @@
+import type { RemoteTask } from '../conversation/log/events.ts';
 import { isBlank } from '../conversation/turn/blank.ts';
 import { type AnswerPart, type FinishReason, ProviderError } from '../conversation/turn/provider.ts';
 import { classify } from './classify.ts';
@@ -15,6 +16,7 @@ export interface Chunk {
   thought?: string | undefined;
   finishReason?: FinishReason | undefined;
   usage?: Usage | undefined;
+  task?: RemoteTask | undefined;
 }
 
 /** What may still come behind the end of an answer: its usage, or nothing where that has come. In milliseconds. */
@@ -44,6 +46,7 @@ export async function* answerOf(
   try {
     let finishReason: FinishReason | undefined;
     let usage: Usage | undefined;
+    let task: RemoteTask | undefined;
     let visible = false;
     let isLeft = false;
     const chunks = open(call.signal)[Symbol.asyncIterator]();
@@ -56,6 +59,7 @@ export async function* answerOf(
       const chunk = next.value;
       finishReason = chunk.finishReason ?? finishReason;
       usage = chunk.usage ?? usage;
+      task = chunk.task ?? task;
       if (chunk.thought) yield { type: 'thought', text: chunk.thought };
       if (chunk.text === undefined || chunk.text === '') continue;
       visible ||= !isBlank(chunk.text);
@@ -68,7 +72,7 @@ export async function* answerOf(
       throw new ProviderError('network', 'The answer was cut off: its stream ended without a finish reason');
     }
     if (!visible) throw emptyAnswer(finishReason);
-    yield { type: 'finish', finishReason, usage };
+    yield { type: 'finish', finishReason, usage, ...(task ? { task } : {}) };
   } catch (error) {
     signal.throwIfAborted();
     throw classify(error, mask);

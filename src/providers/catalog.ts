@@ -1,3 +1,4 @@
+import type { RemoteAgents } from '../config/a2a-agents.ts';
 import type { RosterEntry } from '../conversation/log/settings.ts';
 import type { Provider } from '../conversation/turn/provider.ts';
 import { EMBEDDED_MODELS, embeddedProvider } from '../embedded-pair/provider.ts';
@@ -97,6 +98,7 @@ export interface ProviderCatalog {
 export async function createProviders(
   settings: Record<VendorId, VendorSettings>,
   embedded: { tokenDelayMs: number },
+  agents: RemoteAgents,
   mask: (text: string) => string,
 ): Promise<ProviderCatalog> {
   const providers = new Map<string, Provider>([['embedded', embeddedProvider(embedded)]]);
@@ -117,6 +119,22 @@ export async function createProviders(
       embedded: false,
     });
   }
+  const agentNames = Object.keys(agents);
+  if (agentNames.length > 0) {
+    const { a2aProvider } = await import('./a2a/provider.ts');
+    providers.set('a2a', a2aProvider({ agents, mask }));
+  }
+  for (const name of agentNames) models.push(['a2a', name]);
+  roster.push({
+    id: 'a2a',
+    displayName: (name) => name,
+    configured: agentNames.length > 0,
+    hint: 'set A2A_AGENTS, such as {"weather": "https://agents.example.com/weather"}',
+    defaultModels: agentNames,
+    models: agentNames.length > 0 ? agentNames : undefined,
+    embedded: false,
+    remote: true,
+  });
   roster.push({
     id: 'embedded',
     displayName: (model) => (model === 'parry' ? 'Parry' : 'Eliza'),

@@ -96,6 +96,35 @@ const WRONG: [name: string, value: string, takes: string][] = [
     value,
     'takes origins such as https://app.example.com, with commas between them',
   ]),
+  ...[
+    [
+      'http://agent/',
+      'takes a JSON object of names and addresses, such as {"weather": "https://agents.example.com/weather"}',
+    ],
+    [
+      '[]',
+      'takes a JSON object of names and addresses, such as {"weather": "https://agents.example.com/weather"}',
+    ],
+    ['{"a":1}', 'takes an address as a text: see "a"'],
+    ['{"a":"ftp://x"}', 'takes addresses with http or https, without a user, a query or a fragment: see "a"'],
+    [
+      '{"a":"agent:80"}',
+      'takes addresses with http or https, without a user, a query or a fragment: see "a"',
+    ],
+    [
+      '{"a":"http://x/?y"}',
+      'takes addresses with http or https, without a user, a query or a fragment: see "a"',
+    ],
+    [
+      '{"a=b":"http://x"}',
+      'takes names of up to 64 letters, digits, spaces, dots, hyphens and underscores: see "a=b"',
+    ],
+    [
+      '{"":"http://x"}',
+      'takes names of up to 64 letters, digits, spaces, dots, hyphens and underscores: see ""',
+    ],
+    ['{"Moderator":"http://x"}', 'takes other names than that of the moderator: see "Moderator"'],
+  ].map(([value = '', takes = '']): [string, string, string] => ['A2A_AGENTS', value, takes]),
 ];
 
 describe('6: a wrong value', () => {
@@ -113,6 +142,7 @@ describe('6: a wrong value', () => {
   it.each([
     ['REDIS_URL', 'redis://:hunter2@host:99999'],
     ['LOCAL_BASE_URL', 'ftp://ada:hunter2@example.org/'],
+    ['A2A_AGENTS', '{"a":"https://ada:hunter2@example.org/"}'],
     ['PORT', 'sk-ant-hunter2-hunter2'],
     ['HOST', 'xai-hunter2-hunter2'],
   ])('of %s shows no secret that it holds', (name, value) => {
@@ -177,6 +207,15 @@ describe('6: the configuration', () => {
       SIMILARITY_THRESHOLD: 0.001,
       DEFAULT_TIMEOUT_MINUTES: 0.05,
     });
+  });
+
+  it('13.3: takes remote agents by their names, in their order', () => {
+    const A2A_AGENTS = '{"The Oracle":"https://o.example/a2a","wetter-süd.2":"http://127.0.0.1:9"}';
+    const { A2A_AGENTS: agents } = readConfig({ A2A_AGENTS }, NO_FILE);
+    expect(Object.entries(agents ?? {})).toEqual([
+      ['The Oracle', 'https://o.example/a2a'],
+      ['wetter-süd.2', 'http://127.0.0.1:9'],
+    ]);
   });
 
   it('8.1, 8.2: takes lists of names and origins', () => {

@@ -2,9 +2,7 @@ import { globSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 
 /** What docs/protocol.md promises and no test shows, and why. */
-const GAPS: Readonly<Record<string, string>> = {
-  '13.3': 'remote agents over A2A are not built',
-};
+const GAPS: Readonly<Record<string, string>> = {};
 
 /** What tests name and that document doesn't have, and where it is written instead. */
 const ELSEWHERE: Readonly<Record<string, string>> = {

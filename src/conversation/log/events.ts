@@ -32,7 +32,7 @@ export type {
   VerdictEvent,
   VoteClosedEvent,
 } from '../../protocol/events.ts';
-export type { Message, MessageMetadata } from '../../protocol/message.ts';
+export type { Message, MessageMetadata, RemoteTask } from '../../protocol/message.ts';
 
 /** The two events that every log begins with: the settings, then the opening message as turn 0. */
 export function openingEvents(

@@ -14,4 +14,6 @@ export interface RosterEntry {
   embedded: boolean;
   /** Played by a person, without a model. */
   person?: boolean;
+  /** Agents of others, each for something of its own: never taken where nobody names one. */
+  remote?: boolean;
 }

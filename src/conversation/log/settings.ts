@@ -223,7 +223,8 @@ function toModelChoice({ entry, model }: Chosen): ModelChoice {
 /** The first two configured vendors; one alone talks with itself; none: the embedded pair. */
 function defaultAgents(roster: readonly RosterEntry[]): FilledAgent[] {
   const vendors = roster.filter(
-    ({ configured, embedded, defaultModels }) => configured && !embedded && defaultModels.length > 0,
+    ({ configured, embedded, remote, defaultModels }) =>
+      configured && !embedded && !remote && defaultModels.length > 0,
   );
   const [first, second = first] = vendors.length > 0 ? vendors : roster.filter(({ embedded }) => embedded);
   return [first, second].flatMap((entry) => (entry ? [{ provider: entry.id }] : []));

@@ -43,6 +43,8 @@ export interface ConversationState extends RecordFields {
   readonly rejections: readonly DecidedEvent[];
   /** The messages that came with an idempotency key, by its hash. */
   readonly requests: ReadonlyMap<string, MessageEvent>;
+  /** The messages of agents that asked for input by a task of theirs, by the agent's name. */
+  readonly waiting: ReadonlyMap<string, Message>;
   /** What was said of the texts that an end is made of. */
   readonly said: SaidState | undefined;
   /** Of the vote that is being held. */
@@ -75,6 +77,7 @@ function initialState(event: CreatedEvent): ConversationState {
     pausedAt: undefined,
     pausedMs: 0,
     requests: NO_REQUESTS,
+    waiting: NOBODY_WAITS,
     said: nothingSaid(settings),
     ballots: [],
     votes: 0,
@@ -86,6 +89,7 @@ function initialState(event: CreatedEvent): ConversationState {
 }
 
 const NO_REQUESTS: ConversationState['requests'] = new Map();
+const NOBODY_WAITS: ConversationState['waiting'] = new Map();
 
 /**
  * The state after one more event. One of a type that it doesn't know changes nothing but the seq.
@@ -149,6 +153,7 @@ function afterMessage(
   else heard.lastMessage = message;
   if (!isTurn(message, state.settings.agents)) return heard;
   heard.rejections = [];
+  heard.waiting = waitingAfter(state.waiting, message, isCopy);
   const agent = state.settings.agents.findIndex(({ name }) => name === message.sender);
   if (spokenInRound({ settings: state.settings, turns }) === 0) heard.roundStart = message.seq;
   if (isCopy) heard.roundVoted = roundsDone({ settings: state.settings, agentTurns });
@@ -160,11 +165,25 @@ function afterMessage(
   return heard;
 }
 
+/** A task that a fork's copy came from is the original's. */
+function waitingAfter(
+  waiting: ConversationState['waiting'],
+  message: Message,
+  isCopy: boolean,
+): ConversationState['waiting'] {
+  const asks = !isCopy && !message.retracted && message.metadata.task?.state === 'input_required';
+  if (!asks && !waiting.has(message.sender)) return waiting;
+  const after = new Map(waiting);
+  after.delete(message.sender);
+  return asks ? after.set(message.sender, message) : after;
+}
+
 function afterRetraction(state: ConversationState, seq: number): ConversationState {
   // Who spoke last is still who spoke last; what it said is shown to nobody.
   const { lastMessage } = state;
   const last = lastMessage?.seq === seq ? { ...lastMessage, content: '', retracted: true } : lastMessage;
-  return { ...state, hidden: state.hidden + 1, lastMessage: last };
+  const waiting = new Map([...state.waiting].filter(([, message]) => message.seq !== seq));
+  return { ...state, hidden: state.hidden + 1, lastMessage: last, waiting };
 }
 
 function afterRequest(state: ConversationState, event: MessageEvent): ConversationState['requests'] {

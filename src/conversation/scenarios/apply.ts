@@ -110,8 +110,8 @@ function renamer(
 /** Who plays agents whose provider nobody says: the configured vendors by turns, else the pair. */
 function vendorsOf(roster: readonly RosterEntry[]): string[] {
   const vendors = roster.filter(
-    ({ configured, embedded, person, defaultModels }) =>
-      configured && !embedded && !person && defaultModels.length > 0,
+    ({ configured, embedded, person, remote, defaultModels }) =>
+      configured && !embedded && !person && !remote && defaultModels.length > 0,
   );
   const all = vendors.length > 0 ? vendors : roster.filter(({ embedded }) => embedded);
   return all.map(({ id }) => id);

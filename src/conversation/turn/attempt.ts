@@ -192,6 +192,7 @@ export async function makeAttempt(
       attempt: attempt.id,
       finishReason: finish.finishReason,
       ...(spokeFor === undefined ? {} : { spokeFor }),
+      ...(finish.task ? { task: finish.task } : {}),
       ...(found.length > 0 ? { guard: [...found] } : {}),
       ...(request.shown ? sourcesOf(request.shown, content) : {}),
     },

@@ -1,6 +1,6 @@
 import type { AnswerForm } from '../asking/question.ts';
 import type { Shown } from '../knowledge/knowledge.ts';
-import type { TerminationReason } from '../log/events.ts';
+import type { RemoteTask, TerminationReason } from '../log/events.ts';
 
 /** One message of the prompt; roles alternate and the first is `user`. */
 export interface PromptMessage {
@@ -32,7 +32,12 @@ export interface GenerateRequest {
   form?: AnswerForm | undefined;
   /** What was looked up for this turn; it stands in the messages, too. */
   shown?: Shown | undefined;
+  /** Of a turn: what the agent's last message asked for, which this turn's prompt answers. */
+  waiting?: WaitingTask | undefined;
 }
+
+/** A task of a remote agent that asked for input, and the model that did. */
+export type WaitingTask = Pick<RemoteTask, 'id' | 'contextId'> & { model: string };
 
 /** Why the model stopped by itself; a refusal, or a stop for safety, is a failure instead. */
 export type FinishReason = 'stop' | 'length';
@@ -46,6 +51,8 @@ export type AnswerPart =
       finishReason: FinishReason;
       /** Undefined where the vendor sent none. */
       usage: { inputTokens: number; outputTokens: number } | undefined;
+      /** Of a remote agent: what it worked on. */
+      task?: RemoteTask | undefined;
     };
 
 /** PORT: a vendor's API, a local server or rules in the process that can play an agent. */

@@ -1,11 +1,12 @@
 import { aliasesFor } from '../asking/anonymous.ts';
 import type { Shown } from '../knowledge/knowledge.ts';
 import { withPassages } from '../knowledge/shown.ts';
+import type { Message } from '../log/events.ts';
 import type { ContextMessage, ConversationLog } from '../log/log.ts';
 import type { ConversationState } from '../log/state.ts';
 import { withNudge } from '../policies/nudge.ts';
 import { promptFor, withRejections } from './prompt.ts';
-import type { GenerateRequest } from './provider.ts';
+import type { GenerateRequest, WaitingTask } from './provider.ts';
 import type { Extent } from './turn.ts';
 
 /**
@@ -46,7 +47,13 @@ export async function turnRequest(
     maxOutputTokens,
     seed: seedOf(settings, conversationId, number),
     shown: shownPassages,
+    waiting: waitingTask(state.waiting.get(agent.name)),
   };
+}
+
+function waitingTask(message: Message | undefined): WaitingTask | undefined {
+  const { task, model = '' } = message?.metadata ?? {};
+  return task && { id: task.id, contextId: task.contextId, model };
 }
 
 const LEFT_OUT = '\n[… left out, since it is too long …]\n';
