@@ -63,6 +63,7 @@ export default {
       'runner',
       'security/addresses',
       'security/keyring',
+      'slices',
     ),
     only('doors', 'conversation', 'errors', 'observability', 'protocol', 'security', 'server'),
     only('client', 'protocol'),

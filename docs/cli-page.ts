@@ -16,7 +16,7 @@ npm run -s aic -- list
 - With \`--server URL\` or \`AIC_SERVER\` it speaks to a server, with the key in \`AIC_API_KEY\` where that wants one.
 - Without, \`aic "TOPIC"\` and \`start\` run the engine in their own process over \`DATA_DIR\` (./data if not said), with the keys
   of vendors that the environment or \`.env\` has. \`list\`, \`show\`, \`search\` and \`export\` read \`DATA_DIR\`, also while a server
-  holds it. The other commands about conversations need a server. \`REDIS_URL\` and \`API_KEYS\` are a server's and are not
+  holds it; \`import\` writes it where none does. The other commands about conversations need a server. \`REDIS_URL\` and \`API_KEYS\` are a server's and are not
   looked at here.
 - \`keys create\`, \`migrate\`, \`doctor\`, \`completion\` and \`serve\` need none.
 

@@ -1,18 +1,21 @@
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { CommandError, EXIT } from './exit.ts';
 
 /**
  * A file's text; `-` is standard input.
  *
- * @throws CommandError where it can't be read
+ * @param most bytes that it may have
+ * @throws CommandError where it can't be read, or has more
  */
-async function readTextFile(path: string): Promise<string> {
+export async function readTextFile(path: string, most = Number.POSITIVE_INFINITY): Promise<string> {
   if (path === '-') return text(process.stdin);
   try {
+    const { size } = await stat(path);
+    if (size > most) throw new CommandError(EXIT.usage, `${path} is larger than ${most / 2 ** 20} MiB`);
     return await readFile(path, 'utf8');
   } catch (error) {
-    throw unreadable(path, error);
+    throw error instanceof CommandError ? error : unreadable(path, error);
   }
 }
 

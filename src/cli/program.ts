@@ -4,6 +4,7 @@ import { addCompletion } from './commands/completion.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addExport } from './commands/export.ts';
 import { addHands } from './commands/hands.ts';
+import { addImport } from './commands/import.ts';
 import { addKeys } from './commands/keys.ts';
 import { addKnowledge } from './commands/knowledge.ts';
 import { addMigrate } from './commands/migrate.ts';
@@ -41,6 +42,7 @@ function withCommands(surroundings: Surroundings): Command {
   addShow(program, surroundings);
   addSearch(program, surroundings);
   addExport(program, surroundings);
+  addImport(program, surroundings);
   addHands(program, surroundings);
   addCompare(program, surroundings);
   addProviders(program, surroundings);

@@ -3,6 +3,7 @@ import { type Download, downloadOf, type ExportFormat } from './download.ts';
 import { ConnectionError, problemOf } from './failures.ts';
 import { type KnowledgeClient, knowledgeClient } from './knowledge.ts';
 import type { KeyedOptions, RequestOptions } from './options.ts';
+import { conversation, query, scenario, webhook } from './paths.ts';
 import { type StreamOptions, type StreamSource, streamFrames } from './stream.ts';
 import type {
   ApprovalRequest,
@@ -10,15 +11,14 @@ import type {
   ConversationEvent,
   ConversationRequest,
   ConversationsQuery,
+  ExportedConversation,
   ForkRequest,
   Identity,
-  KnowledgeQuery,
   LogQuery,
   MadeWebhook,
   Message,
   MessagesQuery,
   Page,
-  PassagesQuery,
   PauseRequest,
   ProviderStatus,
   RetractRequest,
@@ -65,6 +65,8 @@ export interface Client extends KnowledgeClient {
   timeline(id: string, page?: LogQuery, options?: RequestOptions): Promise<Page<TimelineEntry>>;
   /** The whole conversation as a download; `json` if not said. */
   export(id: string, format?: ExportFormat, options?: RequestOptions): Promise<Download>;
+  /** Takes a conversation in that was exported as `json`; with its events alone, one that was as `jsonl`. */
+  import(exported: ExportedConversation, options?: RequestOptions): Promise<Conversation>;
   /** Ends a conversation; one that has ended stays as it is. */
   terminate(id: string, detail?: string, options?: RequestOptions): Promise<Conversation>;
   /** The turn under way is still spoken, or with `now` cut off. */
@@ -217,6 +219,7 @@ export function createClient({ baseUrl, apiKey, ...given }: ClientOptions): Clie
         }),
       );
     },
+    import: (exported, options) => post('/conversations/import', exported, options),
     terminate: (id, detail, options) =>
       post(`${conversation(id)}/terminate`, detail === undefined ? undefined : { detail }, options),
     pause: (id, request, options) => post(`${conversation(id)}/pause`, request, options),
@@ -268,33 +271,4 @@ interface Sending extends RequestOptions {
   isLong?: boolean;
   body?: unknown;
   headers?: Record<string, string>;
-}
-
-function conversation(id: string): string {
-  return `/conversations/${encodeURIComponent(id)}`;
-}
-
-function scenario(name: string): string {
-  return `/scenarios/${encodeURIComponent(name)}`;
-}
-
-function webhook(id: string): string {
-  return `/webhooks/${encodeURIComponent(id)}`;
-}
-
-function query(
-  parameters:
-    | ConversationsQuery
-    | SearchQuery
-    | KnowledgeQuery
-    | PassagesQuery
-    | MessagesQuery
-    | { after: string | undefined }
-    | { format: ExportFormat | undefined } = {},
-): string {
-  const said = new URLSearchParams();
-  for (const [name, value] of Object.entries<string | number | undefined>({ ...parameters })) {
-    if (value !== undefined) said.append(name, String(value));
-  }
-  return said.size === 0 ? '' : `?${said.toString()}`;
 }

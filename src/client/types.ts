@@ -11,6 +11,7 @@ export type {
   RetractRequest,
   SayRequest,
 } from '../protocol/hands.ts';
+export type { ExportedConversation } from '../protocol/import.ts';
 export type { Identity, Ticket } from '../protocol/keys.ts';
 export type {
   CollectionSummary,

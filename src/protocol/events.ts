@@ -24,6 +24,8 @@ const createdEvent = z.object({
   forkedFrom: z.object({ id: z.string(), seq }).optional(),
   /** How many messages behind this event are that conversation's. */
   copies: count.optional(),
+  /** When it was imported, and which conversation it was where it was exported. */
+  importedFrom: z.object({ id: z.string().optional(), at: time }).optional(),
 });
 
 const messageEvent = z.object({

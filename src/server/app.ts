@@ -15,6 +15,7 @@ import { limitRequests } from './request-limit.ts';
 import { registerConversations } from './routes/conversations.ts';
 import { registerExport } from './routes/export.ts';
 import { registerHands } from './routes/hands.ts';
+import { registerImport } from './routes/import.ts';
 import { registerKnowledge } from './routes/knowledge.ts';
 import { registerHealth, registerOperations } from './routes/operations.ts';
 import { registerScenarios } from './routes/scenarios.ts';
@@ -130,6 +131,7 @@ export async function buildApp(parts: ServerParts, doors: readonly Door[]): Prom
     registerHands(scope, parts);
     registerTranscripts(scope, parts);
     registerExport(scope, parts);
+    await registerImport(scope, parts);
     registerScenarios(scope, parts);
     await registerKnowledge(scope, parts);
     registerSearch(scope, parts.search);

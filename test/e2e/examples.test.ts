@@ -24,6 +24,10 @@ const RUNS: Record<string, { given?: string[]; prints: RegExp }> = {
     given: ['One?', 'Two?', 'Three?', 'Four?'],
     prints: /^(?:[\da-f-]{36} max_turns (?:One|Two|Three|Four)\?\n){4}$/,
   },
+  'export-all.ts': {
+    given: ['kept'],
+    prints: /^(?:kept\/[\da-f-]{36}\.jsonl \d+ bytes\n)+\d+ conversations\n$/,
+  },
 };
 const scripts = globSync('*.ts', { cwd: EXAMPLES })
   .filter((name) => name !== 'server.ts')
@@ -45,5 +49,5 @@ it('each example does what it says', async () => {
 it('the examples are all in their list', () => {
   const readme = readFileSync(`${EXAMPLES}README.md`, 'utf8');
   expect(scripts.filter((name) => !readme.includes(`[${name}](${name})`))).toEqual([]);
-  expect(scripts).toHaveLength(9);
+  expect(scripts).toHaveLength(10);
 });

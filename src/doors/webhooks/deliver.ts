@@ -143,11 +143,12 @@ function isTold({ events, since }: StoredWebhook, { type, json }: LogEntry): boo
   return timeOf(json) >= since;
 }
 
-/** How many events behind the first of a fork are copies, which nobody is told of. */
+/** How many events behind the first of a fork are copies, which nobody is told of; all of an import are. */
 function copiesBehind({ type, json }: LogEntry): number {
   if (type !== 'conversation.created') return 0;
   const event = readEvent(json);
-  return event.type === 'conversation.created' ? (event.copies ?? 0) : 0;
+  if (event.type !== 'conversation.created') return 0;
+  return event.importedFrom ? Number.MAX_SAFE_INTEGER - event.seq : (event.copies ?? 0);
 }
 
 /** ISO 8601 in UTC with milliseconds, which sorts as text. */

@@ -246,9 +246,10 @@ class Storage implements RedisStorage {
     conversation: Omit<NewConversation, 'id' | 'idempotency'>,
     claim: string,
   ): Promise<'created' | 'exists' | 'removed'> {
-    const { tenant, settings, createdAt } = conversation;
+    const { tenant, settings, createdAt, record } = conversation;
     const entry = entryOf(id, createdAt);
-    const indexes = [...indexesOf(this.#prefix, tenant, settings), indexKeys.unfinished(this.#prefix)];
+    const indexes = indexesOf(this.#prefix, tenant, settings);
+    if (record.status !== 'terminated') indexes.push(indexKeys.unfinished(this.#prefix));
     await answered(Promise.all(indexes.map((key) => this.#client.zadd(key, 0, entry))));
     return await this.#writer.create(id, conversation, entry, claim);
   }

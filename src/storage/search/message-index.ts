@@ -7,7 +7,7 @@ const PART_KEYS = 8192;
 /** Pages of a part that are written anew at once. */
 const TIDIED_PAGES = 250;
 /** Parts whose statements are kept. */
-const MOST_PREPARED = 256;
+const MOST_PREPARED = 4096;
 
 /** What is indexed of a message. */
 export interface IndexedMessage {

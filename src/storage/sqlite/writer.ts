@@ -175,6 +175,12 @@ export function createWriter(
     for (const { seq, type, json } of entries) insertEvent.run(++lastKey, key, seq, type, json);
   }
 
+  function writeStatus(key: number | bigint, { status, endedAt, ending }: RecordFields): void {
+    const at = endedAt === null ? null : Date.parse(endedAt);
+    const { reason = null, detail = null, by = null } = ending ?? {};
+    updateStatus.run(status, status, at, reason, detail, by, key);
+  }
+
   function create(operation: Extract<WriteOperation, { kind: 'create' }>): WriteResult {
     const { id, tenant, createdAt, startedAt, settings, entries, record, idempotency } = operation;
     if (idempotency) {
@@ -198,7 +204,8 @@ export function createWriter(
       lastSeq,
       ...columnsOf(record),
     );
-    keep(id, { key, status, lastSeq });
+    if (status === 'terminated') writeStatus(key, record);
+    else keep(id, { key, status, lastSeq });
     for (const [name, value] of facetsOf(settings)) insertFacet.run(tenant, name, value, key);
     topics.add(key, settings.topic);
     insertEntries(key, entries);
@@ -216,11 +223,8 @@ export function createWriter(
     words.retract(row.key, entries);
     updateRecord.run(record.lastSeq, ...columnsOf(record), row.key);
     if (record.status !== row.status) {
-      const { status, endedAt, ending } = record;
-      const at = endedAt === null ? null : Date.parse(endedAt);
-      const { reason = null, detail = null, by = null } = ending ?? {};
-      updateStatus.run(status, status, at, reason, detail, by, row.key);
-      row.status = status;
+      writeStatus(row.key, record);
+      row.status = record.status;
     }
     row.lastSeq = record.lastSeq;
     if (row.status === 'terminated') rows.delete(id);
