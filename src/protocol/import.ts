@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { StoredEvent } from './events.ts';
 
 /** Events that one import may have: it is written at once. */
-export const MOST_IMPORTED_EVENTS = 20_000;
+const MOST_IMPORTED_EVENTS = 20_000;
 /** Bytes of one, as JSON. */
 export const MOST_IMPORTED_BYTES = 16 * 1024 * 1024;
 
