@@ -46,9 +46,10 @@ export async function deliverFrom(
   for (;;) {
     const entries = await log.readOn(place.conversationId, position, PAGE);
     if (entries.length === 0) {
-      // Nothing follows on an end, and nothing comes of what was removed.
-      const isOver = (await log.isTerminated(place.conversationId)) !== false;
-      return void (await settle(isOver ? { type: 'gone' } : { type: 'resting', position }));
+      // Nothing comes of what was removed. Behind an end the place stays: the feed may tell of all that later, from a
+      // hand that was killed, and then it is known that nothing of it is new.
+      const isRemoved = (await log.isTerminated(place.conversationId)) === undefined;
+      return void (await settle(isRemoved ? { type: 'gone' } : { type: 'resting', position }));
     }
     for (const entry of entries) {
       // A copy in a fork.
