@@ -1,5 +1,4 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Conversation } from '../../src/client/types.ts';
 import type { WebhookWithDeliveries } from '../../src/protocol/webhooks.ts';
 import { ended } from '../fixtures/conversation-routes.ts';
 import { redisOfTest, startFleet } from '../fixtures/fleet.ts';
@@ -138,7 +137,7 @@ describe(`12: webhooks, ${EVENTS} events to receivers that misbehave, and ${KILL
 
     for (const id of ids) {
       const log = await readLog(stage.url(), id);
-      const { lastSeq } = (await ended(stage.url(), id)) as Conversation;
+      const { lastSeq } = await ended(stage.url(), id);
       expect(log).toHaveLength(lastSeq);
       for (const { tried } of [honest, bad]) expectInOrder(tried, id, lastSeq);
     }
