@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { Ajv } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, it } from 'vitest';
 import { create, ended } from '../fixtures/conversation-routes.ts';
@@ -19,6 +20,17 @@ it('13.4: /asyncapi.json is the file that `npm run openapi` writes', async () =>
   expect((await call(url, '/asyncapi.json')).body).toEqual(document);
   expect(document.asyncapi).toBe('3.0.0');
   expect(document.channels['stream']?.address).toBe('/conversations/{id}/stream');
+});
+
+it('13.4: it is a document of AsyncAPI 3.0, by the schema of its makers', () => {
+  const schema = JSON.parse(
+    readFileSync(new URL('../../node_modules/@asyncapi/specs/schemas/3.0.0.json', import.meta.url), 'utf8'),
+  ) as object;
+  // The schema has the one of schemas within it.
+  const ajv = new Ajv({ strict: false, validateFormats: false, meta: false, validateSchema: false });
+  const isValid = ajv.compile(schema);
+  expect([isValid(document), ajv.errorsText(isValid.errors)]).toEqual([true, 'No errors']);
+  expect(isValid({ ...document, channels: { stream: { address: 7 } } })).toBe(false);
 });
 
 it('13.4: every frame of a stream is as its message says', async () => {
