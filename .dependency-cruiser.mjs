@@ -48,7 +48,7 @@ export default {
     only('live', 'conversation', 'errors', 'protocol'),
     only('guards', 'config', 'conversation', 'security'),
     only('knowledge', 'conversation', 'errors', 'protocol', 'storage/redis'),
-    only('runner', 'conversation', 'errors'),
+    only('runner', 'conversation', 'errors', 'storage/redis/scripts'),
     only('security', 'conversation', 'errors', 'protocol'),
     only('observability', 'conversation', 'errors', 'protocol'),
     only(

@@ -9,10 +9,11 @@ import { RedisKeyLedger } from '../protection/redis/key-ledger.ts';
 import { RedisLeases } from '../protection/redis/leases.ts';
 import { type ProtectionHooks, RedisProtection } from '../protection/redis/protection.ts';
 import { RedisTickets } from '../protection/redis/tickets.ts';
-import { BullmqRunner } from '../runner/bullmq.ts';
+import { BullmqRunner } from '../runner/bullmq/runner.ts';
 import { connect, connectListener } from '../storage/redis/connection.ts';
 import { PLATFORM_PREFIX as PREFIX } from '../storage/redis/keys.ts';
 import { publisherOf } from '../storage/redis/publisher.ts';
+import { readOwner } from '../storage/redis/records.ts';
 import { RedisScenarios } from '../storage/redis/scenarios.ts';
 import { openRedisStorage } from '../storage/redis/storage.ts';
 import { RedisWebhooks } from '../storage/redis/webhooks.ts';
@@ -106,6 +107,7 @@ export function openDistributed(
         prefix: `{${PREFIX}:jobs}`,
         onTrouble,
         unfinished: () => storage.unfinished(),
+        ownerOf: (conversationId) => readOwner(client, PREFIX, conversationId),
       }),
     async assertUsable() {
       try {

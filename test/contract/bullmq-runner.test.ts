@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
-import { BullmqRunner } from '../../src/runner/bullmq.ts';
+import { BullmqRunner } from '../../src/runner/bullmq/runner.ts';
+import { UNLIMITED_SHARED } from '../fixtures/owner.ts';
 import { type RedisServer, startRedis } from '../fixtures/redis.ts';
 import { describeRunner } from './runner.ts';
 
@@ -13,6 +14,7 @@ afterAll(() => redis.stop());
 
 describeRunner('BullMQ', (parts) => {
   const runner = new BullmqRunner({
+    ...UNLIMITED_SHARED,
     ...parts,
     connect: () => new Redis({ port: redis.port, maxRetriesPerRequest: null }),
     prefix: `{aic-${platforms++}}`,

@@ -4,7 +4,7 @@ import { UNLIMITED } from '../fixtures/owner.ts';
 import { describeRunner } from './runner.ts';
 
 describeRunner('of one process', (parts) => {
-  const runner = new LocalRunner({ ...parts, ...UNLIMITED, unfinished: async () => [] });
+  const runner = new LocalRunner({ ...UNLIMITED, ...parts, unfinished: async () => [] });
   onTestFinished(() => runner.drain());
   return runner;
 });

@@ -7,7 +7,9 @@ import { type Stage, stage } from '../fixtures/stage.ts';
 /** What every runner promises; `open` gives one of its own to each test. */
 export function describeRunner(
   name: string,
-  open: (parts: Stage['parts'] & { maxActive: number }) => Runner,
+  open: (
+    parts: Stage['parts'] & { maxActive: number; activeLimitOf?: (key: string) => number | undefined },
+  ) => Runner,
 ): void {
   describe(`runner: ${name}`, () => {
     it('runs what it is given, and counts it', async () => {
@@ -154,6 +156,76 @@ export function describeRunner(
       await until('failed a');
       await runner.drain();
       expect(runner.active()).toBe(0);
+    });
+
+    const of = (tenant: string, key?: string) => ({ tenant, key });
+
+    it('8.8: places are given out by turns: behind a thousand of one tenant, who comes from another is next', async () => {
+      const { parts, until, events, end } = stage();
+      const runner = open({ ...parts, maxActive: 1 });
+      runner.start('first', of('acme'));
+      await until('began first');
+      for (let count = 0; count < 1000; count++) runner.start(`acme-${count}`, of('acme'));
+      await expect.poll(async () => (await runner.depth()).waiting).toBe(1000);
+      runner.start('globex-0', of('globex'));
+      await expect.poll(async () => (await runner.depth()).waiting).toBe(1001);
+      runner.start('globex-1', of('globex'));
+      await expect.poll(async () => (await runner.depth()).waiting).toBe(1002);
+      const expected = ['first', 'globex-0', 'acme-0', 'globex-1', 'acme-1', 'acme-2'];
+      for (const [index, id] of expected.entries()) {
+        await until(`began ${id}`);
+        if (index + 1 < expected.length) end(id);
+      }
+      expect(events.filter((event) => event.startsWith('began'))).toEqual(
+        expected.map((id) => `began ${id}`),
+      );
+    });
+
+    it('8.8: activeConversations has the next of a key wait for one of its own, and nobody else', async () => {
+      const { parts, until, events, end } = stage();
+      const runner = open({
+        ...parts,
+        maxActive: 10,
+        activeLimitOf: (key) => (key === 'limited' ? 2 : undefined),
+      });
+      for (const id of ['a', 'b', 'c', 'd']) {
+        runner.start(id, of('acme', 'limited'));
+        // Calls that come at the same moment have no order.
+        await expect
+          .poll(async () => Object.values(await runner.depth()).reduce((sum, count) => sum + count, 0))
+          .toBe(['a', 'b', 'c', 'd'].indexOf(id) + 1);
+      }
+      await until('began a', 'began b');
+      runner.start('e', of('acme', 'other'));
+      runner.start('f', of('acme'));
+      await until('began e', 'began f');
+      end('e');
+      await expect.poll(() => runner.depth()).toEqual({ waiting: 2, active: 3, delayed: 0 });
+      expect(events).not.toContain('began c');
+      end('a');
+      await until('began c');
+      expect(events).not.toContain('began d');
+      expect(events.indexOf('placed c')).toBe(events.indexOf('began c') - 1);
+      await expect.poll(() => runner.depth()).toEqual({ waiting: 1, active: 3, delayed: 0 });
+    });
+
+    it('8.8, 10.8: who is woken while it waits for its key begins once, and who ends as it is woken keeps its turn', async () => {
+      const { parts, until, events, end } = stage();
+      const runner = open({ ...parts, maxActive: 10, activeLimitOf: () => 1 });
+      const limited = of('acme', 'limited');
+      runner.start('a', limited);
+      await until('began a');
+      runner.start('b', limited);
+      await expect.poll(async () => (await runner.depth()).waiting).toBe(1);
+      runner.wake('b', limited);
+      runner.wake('a', limited);
+      end('a');
+      await until('began b');
+      end('b');
+      await until('began a', 'began a');
+      expect(events.filter((event) => event === 'began b')).toHaveLength(1);
+      end('a');
+      await expect.poll(() => runner.depth()).toEqual({ waiting: 0, active: 0, delayed: 0 });
     });
   });
 }

@@ -83,6 +83,43 @@ describe('8.8: streams', () => {
   });
 });
 
+describe('8.8: activeConversations', () => {
+  const two = keyOf('acme', 'two', ['conversations:write'], { limits: { activeConversations: 2 } });
+  const environment = { API_KEYS: listed(two, free), EMBEDDED_TOKEN_DELAY_MS: '1000' };
+
+  /** The third of a key waits as queued, whichever server it comes to, until one of its own has ended. */
+  async function waits(urls: string[]): Promise<string[]> {
+    const at = (index: number): string => urls[index % urls.length] ?? '';
+    const statusOf = async (id: string) =>
+      ((await call(at(0), `/conversations/${id}`, free)).body as { status: string }).status;
+    const ids: string[] = [];
+    for (let index = 0; index < 2; index++) {
+      const id = await create(at(index), two);
+      await expect.poll(() => statusOf(id)).toBe('running');
+      ids.push(id);
+    }
+    const third = await create(at(2), two);
+    const others = await create(at(3), free);
+    await expect.poll(() => statusOf(others)).toBe('running');
+    const before = await statusOf(third);
+    await call(at(1), `/conversations/${ids[0]}/terminate`, { method: 'POST', headers: two.headers });
+    await expect.poll(() => statusOf(third)).toBe('running');
+    return [before, await statusOf(third)];
+  }
+
+  it('has the next of a key wait as queued', async () => {
+    const { url } = await startServer(environment);
+    expect(await waits([url])).toEqual(['queued', 'running']);
+  });
+
+  it('is that of all instances on one Redis', async () => {
+    const { url: REDIS_URL } = await startRedis();
+    const shared = { ...environment, REDIS_URL };
+    const [one, other] = await Promise.all([startServer(shared), startServer(shared)]);
+    expect(await waits([one.url, other.url])).toEqual(['queued', 'running']);
+  });
+});
+
 describe('8.8: tokensPerDay and costUsdPerDay', () => {
   const poor = keyOf('acme', 'poor', ['conversations:write'], { limits: { tokensPerDay: 3000 } });
   const broke = keyOf('acme', 'broke', ['conversations:write'], { limits: { costUsdPerDay: 0 } });

@@ -1,6 +1,8 @@
 import type { ConversationRecord, RecordFields } from '../../conversation/log/log.ts';
 import { readDetails, writeDetails } from '../../conversation/log/record.ts';
+import { DEFAULT_TENANT } from '../../protocol/events.ts';
 import { readEvent } from '../../protocol/read-event.ts';
+import { answered } from './answers.ts';
 import type { RedisClient } from './connection.ts';
 import { conversationKeys } from './keys.ts';
 
@@ -20,6 +22,18 @@ export async function readRecord(
   const [fields, opening] = await Promise.all([client.hgetall(row), client.xrange(log, '1-0', '1-0')]);
   const created = opening[0]?.[1][3];
   return created === undefined || fields['entry'] === undefined ? undefined : toFound(id, fields, created);
+}
+
+/** Whose a conversation is, from the beginning of its log; the default tenant's where it is gone. */
+export async function readOwner(
+  client: RedisClient,
+  prefix: string,
+  id: string,
+): Promise<{ tenant: string; key: string | undefined }> {
+  const [opening] = await answered(client.xrange(conversationKeys(prefix, id).log, '1-0', '1-0'));
+  const created = opening?.[1][3] === undefined ? undefined : readEvent(opening[1][3]);
+  if (created?.type !== 'conversation.created') return { tenant: DEFAULT_TENANT, key: undefined };
+  return { tenant: created.tenant, key: created.key };
 }
 
 function toFound(id: string, row: Record<string, string>, createdJson: string): Found {
