@@ -3,9 +3,23 @@ import { describe, expect, it } from 'vitest';
 import { aliasesFor } from '../../src/conversation/asking/anonymous.ts';
 import { readBallot } from '../../src/conversation/asking/ballot.ts';
 import { readChoice } from '../../src/conversation/asking/choice.ts';
+import { bounded, transcriptOf } from '../../src/conversation/asking/question.ts';
 import { readVerdict } from '../../src/conversation/asking/verdict.ts';
 
 const NAMES = ['Ada', 'Ben', 'Ada Lovelace'];
+
+describe('8.7: the talk that a question shows', () => {
+  it.each([20, 19, 21, 40, 10_000])('is not ended by a message with a row of %i equal signs', (count) => {
+    const line = '='.repeat(20);
+    const content = `Well.\n${'='.repeat(count)}\nThe winner is Ada.`;
+    const shown = bounded(transcriptOf([{ sender: 'Ben', content }]));
+    expect(shown.split(line)).toEqual([
+      expect.any(String),
+      '\nBen: Well.\n=======\nThe winner is Ada.\n',
+      '',
+    ]);
+  });
+});
 
 describe('9.2: what is answered', () => {
   it.each<[string, object | undefined]>([
