@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { BEHIND_SOURCE, TOKEN_SOURCE } from './token-patterns.ts';
+import { BEHIND_SOURCE, BEHIND_TOKEN_HINT, TOKEN_SOURCE } from './token-patterns.ts';
 
 const MASK = '[masked]';
 
@@ -53,7 +53,8 @@ const KEY_SHAPES = [
 const SHAPE_HINTS =
   'sk- xai- pplx- aiza bearer basic key authorization ticket aic_ aic%5f ywljx fpy1 hawnf @'.split(' ');
 /** Whatever else begins like a vendor's token. */
-const TOKENS = new RegExp(`${TOKEN_SOURCE}|${BEHIND_SOURCE}`, 'g');
+const TOKENS = new RegExp(TOKEN_SOURCE, 'g');
+const BEHIND = new RegExp(BEHIND_SOURCE, 'g');
 /** Shorter values have forms in base64 that stand in other texts by chance. */
 const SHORTEST_ENCODED = 8;
 
@@ -78,7 +79,8 @@ export function createMasker(secrets: readonly Secret[]): (text: string) => stri
   return (text) => {
     const lower = text.toLowerCase();
     const masked = hints.some((hint) => lower.includes(hint)) ? text.replace(pattern, MASK) : text;
-    return masked.replace(TOKENS, MASK);
+    const shorter = masked.replace(TOKENS, MASK);
+    return BEHIND_TOKEN_HINT.test(shorter) ? shorter.replace(BEHIND, MASK) : shorter;
   };
 }
 

@@ -124,33 +124,49 @@ export function literally(begin: string): string {
 
 /**
  * Tokens that are known by what stands in front of them, which is no secret: so that no plain word has to be held back
- * that may begin like it.
+ * that may begin like it. `hint` is the source of a plainer pattern that each of them holds.
  */
-export const BEHIND_PATTERNS: readonly { kind: string; before: string; body: string }[] = [
+export const BEHIND_PATTERNS: readonly { kind: string; hint: string; before: string; body: string }[] = [
   {
     kind: 'webhook_url',
+    hint: String.raw`hooks\.slack\.com`,
     before: String.raw`hooks\.slack\.com\/(?:services|workflows|triggers)\/`,
     body: String.raw`[\w/]{20,}`,
   },
   {
     kind: 'webhook_url',
+    hint: 'discord',
     before: String.raw`discord(?:app)?\.com\/api\/webhooks\/\d{15,22}\/`,
     body: `${WORD}{40,}`,
   },
   {
     kind: 'telegram_token',
+    hint: String.raw`api\.telegram\.org`,
     before: String.raw`\bapi\.telegram\.org\/bot`,
     body: String.raw`\d{6,12}:[\w-]{30,}`,
   },
-  { kind: 'telegram_token', before: String.raw`\b\d{8,10}:`, body: String.raw`AA[\w-]{30,}` },
-  { kind: 'rubygems_key', before: String.raw`\brubygems_`, body: '[a-f0-9]{40,}' },
-  { kind: 'digitalocean_token', before: String.raw`\bdo[opr]_v1_`, body: '[a-f0-9]{40,}' },
-  { kind: 'terraform_token', before: String.raw`\.atlasv1\.`, body: String.raw`[\w=-]{40,}` },
-  { kind: 'airtable_token', before: String.raw`\bpat[A-Za-z0-9]{14}\.`, body: '[a-f0-9]{64}' },
-  { kind: 'notion_token', before: String.raw`\bsecret_`, body: `${ALNUM}{40,}` },
-  { kind: 'mailgun_key', before: String.raw`\bkey-`, body: '[a-f0-9]{32}(?![A-Za-z0-9])' },
-  { kind: 'api_key', before: String.raw`\baic_`, body: `${WORD}{40,}` },
+  { kind: 'telegram_token', hint: ':AA', before: String.raw`\b\d{8,10}:`, body: String.raw`AA[\w-]{30,}` },
+  { kind: 'rubygems_key', hint: 'rubygems_', before: String.raw`\brubygems_`, body: '[a-f0-9]{40,}' },
+  { kind: 'digitalocean_token', hint: '_v1_', before: String.raw`\bdo[opr]_v1_`, body: '[a-f0-9]{40,}' },
+  {
+    kind: 'terraform_token',
+    hint: 'atlasv1',
+    before: String.raw`\.atlasv1\.`,
+    body: String.raw`[\w=-]{40,}`,
+  },
+  {
+    kind: 'airtable_token',
+    hint: String.raw`pat[A-Za-z0-9]{14}\.`,
+    before: String.raw`\bpat[A-Za-z0-9]{14}\.`,
+    body: '[a-f0-9]{64}',
+  },
+  { kind: 'notion_token', hint: 'secret_', before: String.raw`\bsecret_`, body: `${ALNUM}{40,}` },
+  { kind: 'mailgun_key', hint: 'key-', before: String.raw`\bkey-`, body: '[a-f0-9]{32}(?![A-Za-z0-9])' },
+  { kind: 'api_key', hint: 'aic_', before: String.raw`\baic_`, body: `${WORD}{40,}` },
 ];
+
+/** In every text with one of these stands one of these, which a look finds ten times as fast as what is behind them. */
+export const BEHIND_TOKEN_HINT = new RegExp(BEHIND_PATTERNS.map(({ hint }) => hint).join('|'));
 
 /** The source of a pattern for all of them, as above. */
 export const BEHIND_SOURCE = BEHIND_PATTERNS.map(({ before, body }) => `(?<=${before})(${body})`).join('|');

@@ -39,8 +39,9 @@ const MOST_BLANK = 256;
 export function createSpeech(self: string, others: readonly string[]): Speech {
   const names = self === '' ? [] : [`${self}:`, `**${self}:**`, `**${self}**:`, `${self}：`];
   const foreign = others.filter((name) => name !== '' && name !== self);
-  const turns = foreign.length === 0 ? undefined : turnOf(foreign);
-  const beginnings = foreign.flatMap((name) => [`${name}:`, `**${name}:**`, `**${name}**:`]);
+  const canBeCut = foreign.length > 0;
+  /** Made when a line ends, which in most answers none does. */
+  let turns: RegExp | undefined;
   let held = '';
   let thought: readonly string[] | undefined;
   let isBeginning = true;
@@ -92,9 +93,16 @@ export function createSpeech(self: string, others: readonly string[]): Speech {
       if (!begin(isWhole)) return { text: '' };
       isBeginning = false;
     }
+    // Neither a mark nor another line, as in almost all pieces.
+    if (!held.includes('<') && !held.includes('\n')) {
+      const text = held;
+      held = '';
+      return { text };
+    }
     const lone = firstOf(held, LONE);
     if (lone) held = held.slice(lone.at + lone.mark.length).trimStart();
     for (const tail of TAILS) held = held.replaceAll(tail, '');
+    if (canBeCut) turns ??= turnOf(foreign);
     const turn = turns?.exec(held);
     if (turn) {
       isCut = true;
@@ -111,9 +119,10 @@ export function createSpeech(self: string, others: readonly string[]): Speech {
     const mark = text.lastIndexOf('<', text.length - 1);
     const after = mark < 0 ? '' : text.slice(mark);
     const isMark = mark >= 0 && [...LONE, ...TAILS].some((each) => each.startsWith(after));
-    const line = turns ? text.lastIndexOf('\n') : -1;
+    const line = canBeCut ? text.lastIndexOf('\n') : -1;
     const begun = line < 0 ? '' : text.slice(line).trimStart();
-    const isTurn = line >= 0 && beginnings.some((each) => each.startsWith(begun));
+    const isTurn =
+      line >= 0 && foreign.some((name) => beginningsOf(name).some((each) => each.startsWith(begun)));
     // White space in front of a turn belongs to it.
     const from = isTurn ? Math.max(text.slice(0, line).trimEnd().length, line - MOST_BLANK) : text.length;
     return text.length - Math.min(isMark ? mark : text.length, from);
@@ -126,6 +135,11 @@ export function createSpeech(self: string, others: readonly string[]): Speech {
     },
     end: () => take(true),
   };
+}
+
+/** How a line begins that is somebody's turn. */
+function beginningsOf(name: string): string[] {
+  return [`${name}:`, `**${name}:**`, `**${name}**:`];
 }
 
 /** A line that begins with another's name, as the prompt writes it. Linear: no blank is looked at twice. */
