@@ -1,10 +1,10 @@
-import { request } from 'undici';
+import { Agent, request } from 'undici';
 import { z } from 'zod';
 import type { RemoteScanner } from './guards.ts';
 
 /** Milliseconds. */
 const PATIENCE_MS = 10_000;
-/** Bytes of an answer that are read at most. */
+/** Bytes of an answer that are read at most, whatever length it tells or doesn't. */
 const LONGEST_ANSWER = 16 * 1024 * 1024;
 
 const said = z.object({
@@ -23,6 +23,7 @@ const said = z.object({
  */
 export function llmGuardAt(url: string, patienceMs = PATIENCE_MS): RemoteScanner {
   const base = url.replace(/\/+$/, '');
+  const dispatcher = new Agent({ maxResponseSize: LONGEST_ANSWER });
   return {
     async analyze(text, asked, signal) {
       const [path, body] =
@@ -30,15 +31,15 @@ export function llmGuardAt(url: string, patienceMs = PATIENCE_MS): RemoteScanner
           ? ['/analyze/prompt', { prompt: text }]
           : ['/analyze/output', { prompt: asked, output: text }];
       const answer = await request(base + path, {
+        dispatcher,
         method: 'POST',
         headers: { 'content-type': 'application/json', accept: 'application/json' },
         body: JSON.stringify(body),
         signal: AbortSignal.any([signal, AbortSignal.timeout(patienceMs)]),
       });
-      const length = Number(answer.headers['content-length'] ?? 0);
-      if (answer.statusCode !== 200 || length > LONGEST_ANSWER) {
+      if (answer.statusCode !== 200) {
         await answer.body.dump();
-        throw new Error(`LLM Guard answered with status ${answer.statusCode} and ${length} bytes`);
+        throw new Error(`LLM Guard answered with status ${answer.statusCode}`);
       }
       const { is_valid: isValid, scanners = {}, ...sanitized } = said.parse(await answer.body.json());
       const passed = sanitized.sanitized_prompt ?? sanitized.sanitized_output ?? text;
