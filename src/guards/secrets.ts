@@ -1,6 +1,7 @@
 import {
   BEHIND_PATTERNS,
   BEHIND_SOURCE,
+  BEHIND_TOKEN_HINT,
   literally,
   TOKEN_HINT,
   TOKEN_PATTERNS,
@@ -32,7 +33,8 @@ const CREDENTIALS_OPEN = new RegExp(
   'i',
 );
 
-const BEHIND_HINT = /[./]com\/|telegram|\d:|rubygems_|_v1_|atlasv1|pat[A-Za-z0-9]{14}\.|secret_|key-|aic_/;
+const BEHIND_BEGINS_HINT =
+  /[./]com\/|telegram|\d:|rubygems_|_v1_|atlasv1|pat[A-Za-z0-9]{14}\.|secret_|key-|aic_/;
 const BEHIND = new RegExp(BEHIND_SOURCE, 'g');
 const BEHIND_TAIL = /[\w/:=-]*$/;
 const BEHIND_OPEN = new RegExp(
@@ -104,7 +106,7 @@ export const secrets: StreamScanner = {
         isPlaceholder(found.slice(found.indexOf(':') + 1)) ? undefined : 'connection_string',
       );
     }
-    if (BEHIND_HINT.test(text))
+    if (BEHIND_TOKEN_HINT.test(text))
       collect(matches, BEHIND, text, from, (found) => kindIn(BEHIND_PATTERNS, found));
     if (NAMED_HINT.test(text)) {
       collect(matches, NAMED, text, from, ([found]) => (isRandom(found) ? 'named_secret' : undefined));
@@ -115,7 +117,7 @@ export const secrets: StreamScanner = {
   heldFrom(text, from) {
     let held = Math.min(tokenFrom(text, from), keyFrom(text, from));
     if (text.includes('://')) held = Math.min(held, openAt(CREDENTIALS_OPEN, text));
-    if (BEHIND_HINT.test(text)) {
+    if (BEHIND_BEGINS_HINT.test(text)) {
       BEHIND_OPEN.lastIndex = Math.max(from, openAt(BEHIND_TAIL, text));
       held = Math.min(held, openAt(BEHIND_OPEN, text));
     }

@@ -1,4 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { GuardMode } from '../../src/conversation/stages/guard.ts';
 import { lookAtWords } from '../../src/conversation/stages/words.ts';
 import { createGuards } from '../../src/guards/guards.ts';
@@ -108,5 +111,25 @@ describe('8.6: llm_guard', () => {
     const looking = guard.look('Well?', stopped.signal);
     stopped.abort(new Error('enough'));
     await expect(looking).rejects.toThrow('enough');
+  });
+
+  it('an answer that never ends is given up at its bound', async () => {
+    const piece = Buffer.alloc(1024 * 1024, ' ');
+    const server = createServer((_, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      const go = (): void => {
+        while (!response.destroyed && response.write(piece));
+      };
+      response.on('drain', go);
+      go();
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    const guard = llmGuardAt(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, 60_000);
+    const asked = guard.analyze('Hello', undefined, NEVER);
+    await expect(asked).rejects.toMatchObject({ code: 'UND_ERR_RES_EXCEEDED_MAX_SIZE' });
   });
 });
