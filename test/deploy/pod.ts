@@ -1,15 +1,19 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { freePort } from '../fixtures/ports.ts';
 import { type ServerProcess, startServer, temporaryFolder } from '../fixtures/server.ts';
 import type { Manifest } from './helm.ts';
+import { Mounts, secretOf } from './mounts.ts';
 import { type Container, type PodSpec, type Probe, workloadOf } from './pods.ts';
-import type { Service } from './service.ts';
 
 /** So long it takes until all that send to a pod know that it leaves, in milliseconds; less than the chart allows for. */
 const PROPAGATION_MS = 2500;
+
+/** What sends requests to pods, and is told which there are. */
+export interface Entrance {
+  add(port: number): Promise<void>;
+  remove(port: number): Promise<void>;
+}
 
 /** How a pod came to its end. */
 export interface Leaving {
@@ -26,11 +30,14 @@ export class Pod {
   readonly server: ServerProcess;
   /** How often in a row each probe failed, at most. */
   readonly failures = { livenessProbe: 0, readinessProbe: 0 };
+  /** What the kubelet mounted; it keeps Secrets there as they are. */
+  readonly mounts: Mounts;
   readonly #spec: PodSpec;
   readonly #stopped = new AbortController();
 
-  private constructor(server: ServerProcess, spec: PodSpec) {
+  private constructor(server: ServerProcess, spec: PodSpec, mounts: Mounts) {
     this.server = server;
+    this.mounts = mounts;
     this.#spec = spec;
     onTestFinished(() => this.#stopped.abort());
   }
@@ -43,10 +50,10 @@ export class Pod {
   static async start(manifests: readonly Manifest[], dataFolder = temporaryFolder()): Promise<Pod> {
     const spec = workloadOf(manifests).spec.template.spec;
     const [container] = spec.containers;
-    const folders = foldersOf(manifests, spec, dataFolder);
+    const mounts = new Mounts(manifests, spec, dataFolder);
     const environment = environmentOf(manifests, container);
     for (const [name, value] of Object.entries(environment)) {
-      for (const [mount, folder] of folders) {
+      for (const [mount, folder] of mounts.folders) {
         if (value === mount || value.startsWith(`${mount}/`))
           environment[name] = folder + value.slice(mount.length);
       }
@@ -60,7 +67,7 @@ export class Pod {
       RETRY_TRIES: environment['RETRY_TRIES'] ?? '',
       EMBEDDED_TOKEN_DELAY_MS: environment['EMBEDDED_TOKEN_DELAY_MS'] ?? '',
     });
-    const pod = new Pod(server, spec);
+    const pod = new Pod(server, spec, mounts);
     const { startupProbe, livenessProbe, readinessProbe } = container;
     if (!startupProbe || !livenessProbe || !readinessProbe) throw new Error('a probe is missing');
     while (!(await pod.#asks(startupProbe))) await delay(startupProbe.periodSeconds * 1000);
@@ -71,12 +78,14 @@ export class Pod {
   }
 
   /** What the kubelet and the endpoints' controller do with a pod that is deleted, evicted or drained. */
-  async leave(service: Service): Promise<Leaving> {
+  async leave(...entrances: Entrance[]): Promise<Leaving> {
     const { containers, terminationGracePeriodSeconds = 30 } = this.#spec;
     const began = performance.now();
     this.#stopped.abort();
     const exited = new Promise<number | null>((resolve) => this.server.process.once('exit', resolve));
-    const propagated = delay(PROPAGATION_MS).then(() => service.remove(this.server.port));
+    const propagated = delay(PROPAGATION_MS).then(() =>
+      Promise.all(entrances.map((entrance) => entrance.remove(this.server.port))),
+    );
     await delay((containers[0].lifecycle?.preStop?.sleep.seconds ?? 0) * 1000);
     const signalled = performance.now();
     this.server.process.kill('SIGTERM');
@@ -114,12 +123,6 @@ export class Pod {
   }
 }
 
-function secretOf(manifests: readonly Manifest[], name: string): Record<string, string> {
-  const secret = manifests.find(({ kind, metadata }) => kind === 'Secret' && metadata.name === name);
-  if (!secret) throw new Error(`there is no Secret ${name}`);
-  return secret['stringData'] as Record<string, string>;
-}
-
 /** A container's variables as the kubelet makes them: whole Secrets and ConfigMaps first, then each by itself. */
 function environmentOf(
   manifests: readonly Manifest[],
@@ -142,25 +145,4 @@ function environmentOf(
     result[name] = given.replaceAll(/\$\((\w+)\)/g, (whole, other: string) => result[other] ?? whole);
   }
   return result;
-}
-
-/** Folders here in the place of what is mounted there. */
-function foldersOf(
-  manifests: readonly Manifest[],
-  { containers, volumes = [] }: PodSpec,
-  dataFolder: string,
-): Map<string, string> {
-  const root = temporaryFolder();
-  return new Map(
-    (containers[0].volumeMounts ?? []).map(({ name, mountPath }) => {
-      if (mountPath === '/data') return [mountPath, dataFolder];
-      const folder = mkdtempSync(join(root, `${name}-`));
-      mkdirSync(folder, { recursive: true });
-      const { secret } = volumes.find((volume) => volume.name === name) ?? {};
-      for (const { key, path } of secret?.items ?? []) {
-        writeFileSync(join(folder, path), secretOf(manifests, secret?.secretName ?? '')[key] ?? '');
-      }
-      return [mountPath, folder];
-    }),
-  );
 }

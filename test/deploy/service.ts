@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
+import type { Entrance } from './pod.ts';
 
 /** A ClusterIP Service as kube-proxy plays it: a new connection goes to one of the endpoints, and stays with it. */
-export class Service {
+export class Service implements Entrance {
   readonly url: string;
   readonly #ports: Set<number>;
   #turn = 0;
@@ -41,12 +42,14 @@ export class Service {
     return service;
   }
 
-  add(port: number): void {
+  add(port: number): Promise<void> {
     this.#ports.add(port);
+    return Promise.resolve();
   }
 
-  remove(port: number): void {
+  remove(port: number): Promise<void> {
     this.#ports.delete(port);
+    return Promise.resolve();
   }
 
   /** Without an endpoint a connection is refused. */
