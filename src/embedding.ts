@@ -35,7 +35,7 @@ export function configuredEmbedding(
         dailyBudget: later.dailyBudget(),
       }).embed(texts, what, signal),
   };
-  return { embedder, onEmbeddingFailure: later.onFailure };
+  return { embedder, onEmbeddingFailure: later.onFailure, vectorUrl: config.VECTOR_URL?.reveal() };
 }
 
 function settingsOf(config: Config): EmbeddingSettings | undefined {

@@ -59,13 +59,15 @@ export function openDistributed(
   });
   const protection = new RedisProtection({ client, subscriber, prefix: PREFIX, origin, hooks });
   const storage = openRedisStorage({ client, prefix: PREFIX, origin, live, onAppend: hooks.onAppend });
+  const documents = new RedisDocuments(client, PREFIX);
   const knowledge = new RedisKnowledge(
-    new RedisDocuments(client, PREFIX),
+    documents,
     (path) =>
       new LocalKnowledge(path, {
         ...embedding,
         embedder: embedding.embedder && sharedEmbedder(embedding.embedder, client, PREFIX),
         isDurable: false,
+        space: () => documents.space(),
       }),
   );
   const search = new FollowingSearch({

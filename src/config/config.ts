@@ -108,6 +108,16 @@ const redisUrl = z
   .transform((value) => new Secret(value))
   .optional()
   .meta({ secret: true });
+/** Secret as a whole, as the one of Redis. */
+const postgresUrl = z
+  .string()
+  .refine(
+    (value) => /^postgres(?:ql)?:\/\/(?:[^%]|%[\da-f]{2})+$/i.test(value) && URL.canParse(value),
+    'takes postgres://USER:PASSWORD@HOST:PORT/DATABASE',
+  )
+  .transform((value) => new Secret(value))
+  .optional()
+  .meta({ secret: true });
 /** What a function makes of a text; what it throws is what is wrong with it. */
 function made<Value>(make: (text: string) => Value) {
   return z
@@ -168,6 +178,7 @@ const environment = z.object({
     .optional(),
   EMBEDDINGS_MODEL: text,
   EMBEDDINGS_DIMENSIONS: whole(1, 16_000, 0).transform((count) => (count === 0 ? undefined : count)),
+  VECTOR_URL: postgresUrl,
   GUARD_INJECTION: choice(GUARD_MODES, 'flag'),
   GUARD_SECRETS: choice(GUARD_MODES, 'redact'),
   GUARD_PERSONAL_DATA: choice(GUARD_MODES, 'off'),
@@ -261,6 +272,10 @@ const EMBEDDINGS_NEED: Readonly<Record<string, readonly string[]>> = {
 /** A provider of embeddings has to be configured as one of talks is. */
 function faultsOfEmbeddings(given: Readonly<Record<string, string>>): string[] {
   const provider = given['EMBEDDINGS_PROVIDER'] ?? '';
+  if (given['VECTOR_URL'] && !provider)
+    return [
+      `VECTOR_URL: got ${shown('VECTOR_URL', given['VECTOR_URL'])}, takes it only with EMBEDDINGS_PROVIDER`,
+    ];
   const needed = EMBEDDINGS_NEED[provider];
   if (!needed) return [];
   const got = `EMBEDDINGS_PROVIDER: got ${JSON.stringify(provider)}`;
@@ -335,5 +350,6 @@ function shown(name: string, value: string): string {
 export function secretsOf(config: Config): Secret[] {
   const secrets = Object.values(config).filter((value) => value instanceof Secret);
   const { password } = config.REDIS_URL ? parseRedisUrl(config.REDIS_URL.reveal()) : {};
-  return password === undefined ? secrets : [...secrets, new Secret(password)];
+  const vectors = decodeURIComponent(URL.parse(config.VECTOR_URL?.reveal() ?? '')?.password ?? '');
+  return [...secrets, ...[password, vectors].filter(Boolean).map((each) => new Secret(each ?? ''))];
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Embedder } from '../conversation/knowledge/embedder.ts';
-import type { IndexThread } from './index/thread.ts';
+import type { VectorStore } from './vector-store.ts';
 
 /** Texts that are embedded in one call, and their characters together. */
 const BATCH = { texts: 64, characters: 60_000 };
@@ -14,10 +14,10 @@ export interface EmbeddingHooks {
 
 /**
  * Sees to it that each passage of an index has a vector of the present model: new passages, and all of them when the
- * model has changed. While the vendor is away it tries again, for as long as it takes.
+ * model has changed; and that what was deleted has none. While the vendor is away it tries again, for as long as it takes.
  */
 export class Embedding {
-  readonly #thread: IndexThread;
+  readonly #store: VectorStore;
   readonly #embedder: Embedder;
   readonly #hooks: EmbeddingHooks;
   readonly #closing = new AbortController();
@@ -27,8 +27,8 @@ export class Embedding {
   #failure = Promise.withResolvers<void>();
   #isAway = false;
 
-  constructor(thread: IndexThread, embedder: Embedder, hooks: EmbeddingHooks) {
-    this.#thread = thread;
+  constructor(store: VectorStore, embedder: Embedder, hooks: EmbeddingHooks) {
+    this.#store = store;
     this.#embedder = embedder;
     this.#hooks = hooks;
   }
@@ -59,19 +59,17 @@ export class Embedding {
       this.#isStale = false;
       try {
         for (;;) {
-          const batch = await this.#thread.ask('withoutVectors', [name, BATCH], signal);
+          const batch = await this.#store.missing(name, BATCH, signal);
           if (batch.length === 0) break;
           const texts = batch.map(({ text }) => text);
           const vectors = await this.#embedder.embed(texts, 'passages', signal);
-          const kept = vectors.map((vector, index) => ({
-            hash: batch[index]?.hash ?? new Uint8Array(),
-            vector,
-          }));
-          await this.#thread.ask('keepVectors', [name, kept], signal);
+          await this.#store.keep(name, batch, vectors, signal);
           waitMs = FIRST_WAIT_MS;
           this.#isAway = false;
         }
-        await this.#thread.ask('dropVectorsBut', [name], signal);
+        await this.#store.tidy(name, signal);
+        waitMs = FIRST_WAIT_MS;
+        this.#isAway = false;
       } catch (error) {
         if (signal.aborted) return;
         this.#isStale = true;

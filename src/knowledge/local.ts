@@ -5,8 +5,11 @@ import type { Found, Knowledge, PutOutcome, ReadDocument } from '../conversation
 import type { Page } from '../conversation/log/log.ts';
 import type { CollectionSummary, DocumentSummary, DocumentWithText } from '../protocol/knowledge.ts';
 import { Embedding } from './embedding.ts';
-import type { QuestionVector } from './index/search.ts';
+import type { Meaning } from './index/search.ts';
 import { IndexThread } from './index/thread.ts';
+import { VectorDatabase } from './postgres/database.ts';
+import { PostgresVectors } from './postgres/vectors.ts';
+import { type VectorStore, VectorsBeside } from './vector-store.ts';
 
 /** In DATA_DIR. */
 export const KNOWLEDGE_FILE = 'knowledge.sqlite';
@@ -16,36 +19,49 @@ export interface EmbeddingOptions {
   /** Undefined: words alone are compared. */
   embedder?: Embedder | undefined;
   onEmbeddingFailure?: (error: unknown, retryInMs: number) => void;
+  /** Where vectors are kept: a database of PostgreSQL with pgvector. Undefined: in the file. */
+  vectorUrl?: string | undefined;
 }
 
 interface LocalOptions extends EmbeddingOptions {
   /** False where the file can be made anew from elsewhere, so that nothing waits for the disk. */
   isDurable?: boolean;
+  /** Whose vectors they are, where several instances have them in one database; by default the file's. */
+  space?: () => Promise<string>;
 }
 
 /** Whoever adds a document waits so long for its vectors, and a search for its question's, in milliseconds. */
 const EMBEDDED_WITHIN_MS = 5000;
 const QUESTION_WITHIN_MS = 3000;
+/** What is on its way to an instance that has all changes so far has been put within this time, in seconds. */
+const OTHERS_WITHIN_SECONDS = 3600;
 
 /** All documents in one SQLite file of this process. Nothing is opened before somebody asks. */
 export class LocalKnowledge implements Knowledge {
   readonly #writer: IndexThread;
   readonly #searcher: IndexThread;
   readonly #embedder: Embedder | undefined;
+  readonly #vectors: VectorStore;
   readonly #embedding: Embedding | undefined;
   /** Whoever follows others has no time to wait for vectors. */
   readonly #waits: boolean;
 
   /** @param path of the file; it is made where there is none */
   constructor(path: string, options: LocalOptions = {}) {
-    const { isDurable = true, embedder, onEmbeddingFailure = () => {} } = options;
+    const { isDurable = true, embedder, onEmbeddingFailure = () => {}, vectorUrl, space } = options;
     this.#writer = new IndexThread({ path, isDurable });
     this.#searcher = new IndexThread({ path, isDurable });
     this.#embedder = embedder;
     this.#waits = isDurable;
-    this.#embedding = embedder && new Embedding(this.#writer, embedder, { onFailure: onEmbeddingFailure });
+    this.#vectors = vectorUrl
+      ? new PostgresVectors(new VectorDatabase(vectorUrl), this.#writer, {
+          space,
+          othersWithinSeconds: isDurable ? 0 : OTHERS_WITHIN_SECONDS,
+        })
+      : new VectorsBeside(this.#writer);
+    this.#embedding = embedder && new Embedding(this.#vectors, embedder, { onFailure: onEmbeddingFailure });
     // Vectors may be missing since the process before this one, or be of another model.
-    if (existsSync(path)) void this.#embedding?.catchUp();
+    if (isDurable && existsSync(path)) this.hasAll();
   }
 
   replayOf(tenant: string, request: { key: string; bodyHash: string }): Promise<PutOutcome | undefined> {
@@ -91,11 +107,11 @@ export class LocalKnowledge implements Knowledge {
   }
 
   deleteDocument(tenant: string, collection: string, id: string): Promise<boolean> {
-    return this.#writer.ask('deleteDocument', [tenant, collection, id]);
+    return this.#removed(this.#writer.ask('deleteDocument', [tenant, collection, id]));
   }
 
   deleteCollection(tenant: string, collection: string): Promise<boolean> {
-    return this.#writer.ask('deleteCollection', [tenant, collection]);
+    return this.#removed(this.#writer.ask('deleteCollection', [tenant, collection]));
   }
 
   async search(
@@ -104,19 +120,37 @@ export class LocalKnowledge implements Knowledge {
     question: string,
     { limit, signal }: { limit: number; signal: AbortSignal },
   ): Promise<Found | undefined> {
-    const meaning = await this.#meaningOf(question, signal);
-    const vector = meaning === 'unknown' ? undefined : meaning;
-    const items = await this.#searcher.ask('search', [tenant, collection, question, limit, vector], signal);
+    const meaning = await this.#meaningOf(tenant, collection, question, signal);
+    const known = meaning === 'unknown' ? undefined : meaning;
+    const items = await this.#searcher.ask('search', [tenant, collection, question, limit, known], signal);
     return items && { items, degraded: meaning === 'unknown' };
   }
 
-  /** `unknown` where the vendor is away; undefined where words alone are compared anyway. */
-  async #meaningOf(question: string, signal: AbortSignal): Promise<QuestionVector | 'unknown' | undefined> {
+  /** All documents that there are have been put: vectors of anything else are of no use. */
+  hasAll(): void {
+    if (this.#vectors instanceof PostgresVectors) this.#vectors.lookThrough();
+    void this.#embedding?.catchUp();
+  }
+
+  async #removed(removal: Promise<boolean>): Promise<boolean> {
+    const isRemoved = await removal;
+    if (isRemoved && this.#vectors instanceof PostgresVectors) void this.#embedding?.catchUp();
+    return isRemoved;
+  }
+
+  /** `unknown` where the vendor or the vectors are away; undefined where words alone are compared anyway. */
+  async #meaningOf(
+    tenant: string,
+    collection: string,
+    question: string,
+    signal: AbortSignal,
+  ): Promise<Meaning | 'unknown' | undefined> {
     if (!this.#embedder) return undefined;
     const bounded = AbortSignal.any([signal, AbortSignal.timeout(QUESTION_WITHIN_MS)]);
+    const { name: model } = this.#embedder;
     try {
       const [vector] = await this.#embedder.embed([question], 'question', bounded);
-      return vector ? { model: this.#embedder.name, vector } : 'unknown';
+      return vector ? await this.#vectors.meaning({ tenant, collection, model, vector }, bounded) : 'unknown';
     } catch {
       signal.throwIfAborted();
       return 'unknown';
@@ -130,6 +164,7 @@ export class LocalKnowledge implements Knowledge {
 
   async close(): Promise<void> {
     await this.#embedding?.close();
+    await this.#vectors.close();
     await Promise.all([this.#writer.close(), this.#searcher.close()]);
   }
 }

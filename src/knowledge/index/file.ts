@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import {
   MOST_COLLECTIONS,
   type PutOutcome,
@@ -9,37 +8,6 @@ import {
 import { IDEMPOTENCY_WINDOW_MS, type Page } from '../../conversation/log/log.ts';
 import { wordsOf } from '../../conversation/search/words.ts';
 import type { CollectionSummary, DocumentSummary, DocumentWithText } from '../../protocol/knowledge.ts';
-
-const SCHEMA = new URL('./schema.sql', import.meta.url);
-/** Marks the file as ours: "aick" in ASCII. */
-const APPLICATION_ID = 0x6169636b;
-const VERSION = 1;
-
-/** Opens the file that holds documents and their words; makes it where there is none. */
-export function openIndexFile(path: string, isDurable: boolean): Database.Database {
-  const database = new Database(path, { timeout: 5000 });
-  database.pragma('journal_mode = WAL');
-  // As the log: what is acknowledged survives a power cut.
-  database.pragma(`synchronous = ${isDurable ? 'FULL' : 'OFF'}`);
-  database.pragma('secure_delete = ON');
-  const versionOf = (): number => database.pragma('user_version', { simple: true }) as number;
-  // Two threads open it at the same time.
-  const make = database.transaction(() => {
-    if (versionOf() > 0) return;
-    database.exec(readFileSync(SCHEMA, 'utf8'));
-    database.pragma(`application_id = ${APPLICATION_ID}`);
-    database.pragma(`user_version = ${VERSION}`);
-  });
-  if (versionOf() === 0) make.immediate();
-  const version = versionOf();
-  if (version > VERSION) {
-    database.close();
-    throw new Error(
-      `${path} was written by a newer version (schema ${version}, this one knows up to ${VERSION})`,
-    );
-  }
-  return database;
-}
 
 export interface CollectionRow {
   key: number;

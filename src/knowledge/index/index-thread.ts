@@ -1,6 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { IndexFile, openIndexFile } from './file.ts';
+import { IndexFile } from './file.ts';
 import type { Answered, Asked, Opening } from './messages.ts';
+import { openIndexFile } from './open.ts';
+import { PlacedVectors } from './placed.ts';
 import { PassageIndex } from './search.ts';
 import { VectorTable } from './vectors.ts';
 
@@ -10,6 +12,7 @@ const { path, isDurable } = workerData as Opening;
 const database = openIndexFile(path, isDurable);
 const file = new IndexFile(database);
 const vectors = new VectorTable(database);
+const placed = new PlacedVectors(database);
 const words = new PassageIndex(database, vectors);
 
 /** What can be asked of the thread. */
@@ -26,6 +29,12 @@ const verbs = {
   withoutVectors: vectors.withoutVectors.bind(vectors),
   keepVectors: vectors.keepVectors.bind(vectors),
   dropVectorsBut: vectors.dropVectorsBut.bind(vectors),
+  space: placed.space.bind(placed),
+  unplaced: placed.unplaced.bind(placed),
+  place: placed.place.bind(placed),
+  superfluous: placed.superfluous.bind(placed),
+  displace: placed.displace.bind(placed),
+  unknown: placed.unknown.bind(placed),
   search: words.search.bind(words),
   close: () => {
     database.close();

@@ -66,3 +66,16 @@ CREATE TABLE vectors (
   vector BLOB NOT NULL,
   PRIMARY KEY (hash, model)
 ) STRICT, WITHOUT ROWID;
+
+-- Tells what this file has placed elsewhere from what others have there.
+CREATE TABLE space (id TEXT NOT NULL) STRICT;
+INSERT INTO space (id) VALUES (lower(hex(randomblob(16))));
+
+-- Which vectors are kept elsewhere. Without keys of other tables: it tells what is to be removed there, too.
+CREATE TABLE placed (
+  tenant     TEXT NOT NULL,
+  collection TEXT NOT NULL,
+  hash       BLOB NOT NULL,
+  model      TEXT NOT NULL,
+  PRIMARY KEY (tenant, collection, hash, model)
+) STRICT, WITHOUT ROWID;

@@ -8,7 +8,7 @@ import type { VectorTable } from './vectors.ts';
 /** Passages that FTS5 finds for each question, of which the best are then told apart more finely. */
 const CANDIDATES = 200;
 /** How many of each ranking are fused. */
-const FUSED = 50;
+export const FUSED = 50;
 
 interface PassageRow {
   key: number;
@@ -24,11 +24,8 @@ interface PassageRow {
 const PASSAGE = `SELECT p.key, d.id, d.title, p.number, p.start, p.stop, p.heading, p.text
   FROM passages p JOIN documents d ON d.key = p.document`;
 
-/** A question's vector, and which model made it. */
-export interface QuestionVector {
-  model: string;
-  vector: Float32Array;
-}
+/** A question's vector and which model made it; or what is nearest to it, nearest first, where that was asked elsewhere. */
+export type Meaning = { model: string; vector: Float32Array } | { nearest: readonly Uint8Array[] };
 
 /** Finds passages by their words, or by their words and vectors. */
 export class PassageIndex {
@@ -46,7 +43,7 @@ export class PassageIndex {
     name: string,
     question: string,
     limit: number,
-    meaning?: QuestionVector,
+    meaning?: Meaning,
   ): Passage[] | undefined {
     const collection = this.#database
       .prepare<[string, string], CollectionRow>(
@@ -56,7 +53,10 @@ export class PassageIndex {
     if (!collection) return undefined;
     const byWords = this.#byWords(question, collection);
     if (!meaning) return byWords.slice(0, limit).map(({ row, fit }) => toPassage(row, Math.min(1, fit)));
-    const near = this.#vectors.nearest(collection.key, meaning.model, meaning.vector, FUSED);
+    const near =
+      'nearest' in meaning
+        ? this.#vectors.keysOf(collection.key, meaning.nearest).slice(0, FUSED)
+        : this.#vectors.nearest(collection.key, meaning.model, meaning.vector, FUSED);
     const best = fused([byWords.slice(0, FUSED).map(({ row }) => row.key), near]).slice(0, limit);
     const find = this.#database.prepare<[number], PassageRow>(`${PASSAGE} WHERE p.key = ?`);
     return best.flatMap(({ key, score }) => {

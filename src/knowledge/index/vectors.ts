@@ -7,6 +7,19 @@ export interface Unembedded {
   text: string;
 }
 
+/** How many texts at once, and how many characters together. */
+export interface Most {
+  texts: number;
+  characters: number;
+}
+
+/** As many of the first as have so many characters together; one at least. */
+export function shortened<Row extends { text: string }>(rows: Row[], most: number): Row[] {
+  let characters = 0;
+  const tooMuch = rows.findIndex(({ text }, index) => (characters += text.length) > most && index > 0);
+  return tooMuch < 0 ? rows : rows.slice(0, tooMuch);
+}
+
 /** The vectors of passages, beside them in the same file. */
 export class VectorTable {
   readonly #database: Database.Database;
@@ -17,7 +30,7 @@ export class VectorTable {
   }
 
   /** The next passages without a vector of a model; different ones, so many and so long at most. */
-  withoutVectors(model: string, most: { texts: number; characters: number }): Unembedded[] {
+  withoutVectors(model: string, most: Most): Unembedded[] {
     const rows = this.#database
       .prepare<[string, number], Unembedded>(
         `SELECT hash, heading || char(10) || text AS text FROM passages p
@@ -25,11 +38,7 @@ export class VectorTable {
          GROUP BY hash LIMIT ?`,
       )
       .all(model, most.texts);
-    let characters = 0;
-    const fitting = rows.findIndex(
-      ({ text }, index) => (characters += text.length) > most.characters && index > 0,
-    );
-    return fitting < 0 ? rows : rows.slice(0, fitting);
+    return shortened(rows, most.characters);
   }
 
   keepVectors(model: string, vectors: readonly { hash: Uint8Array; vector: Float32Array }[]): void {
@@ -51,19 +60,34 @@ export class VectorTable {
     this.#database.prepare('DELETE FROM vectors WHERE model <> ?').run(model);
   }
 
-  /** The keys of the nearest passages of a collection, by cosine; those with vectors of another length are none. */
+  /**
+   * The keys of the nearest passages of a collection, by cosine; those that have nothing in common with the question, or
+   * vectors of another length, are none.
+   */
   nearest(collection: number, model: string, vector: Float32Array, limit: number): number[] {
     if (!this.#isLoaded) this.#database.loadExtension(getLoadablePath());
     this.#isLoaded = true;
     const bytes = bytesOf(vector);
     return this.#database
       .prepare<[Buffer, string, number, number, number], number>(
-        `SELECT p.key, vec_distance_cosine(v.vector, ?) AS distance
-         FROM passages p JOIN vectors v ON v.hash = p.hash AND v.model = ?
-         WHERE p.collection = ? AND length(v.vector) = ? ORDER BY distance, p.key LIMIT ?`,
+        `SELECT key FROM (
+           SELECT p.key, vec_distance_cosine(v.vector, ?) AS distance
+           FROM passages p JOIN vectors v ON v.hash = p.hash AND v.model = ?
+           WHERE p.collection = ? AND length(v.vector) = ?)
+         WHERE distance < 1 ORDER BY distance, key LIMIT ?`,
       )
       .pluck()
       .all(bytes, model, collection, bytes.length, limit);
+  }
+
+  /** The keys of passages of a collection that are nearest by what was asked elsewhere, in that order. */
+  keysOf(collection: number, hashes: readonly Uint8Array[]): number[] {
+    const find = this.#database
+      .prepare<[Buffer, number], number>(
+        'SELECT key FROM passages WHERE hash = ? AND collection = ? ORDER BY key',
+      )
+      .pluck();
+    return hashes.flatMap((hash) => find.all(Buffer.from(hash), collection));
   }
 }
 

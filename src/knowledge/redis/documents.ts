@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import {
   MOST_COLLECTIONS,
   type PutOutcome,
@@ -81,6 +81,13 @@ export class RedisDocuments {
     ];
     const names = [collection, this.#document(), nameOf(tenant, collection, '')];
     return (await answered(this.#delete(keys, [...names, ...ids]))) as number;
+  }
+
+  /** Tells what all instances on this Redis have elsewhere from what others have there. */
+  async space(): Promise<string> {
+    const key = `${this.#prefix}:space`;
+    await answered(this.#client.set(key, randomUUID(), 'NX'));
+    return (await answered(this.#client.get(key))) ?? '';
   }
 
   /** The number of the last change; 0 before the first. */

@@ -29,6 +29,7 @@ export class RedisKnowledge implements Knowledge {
   #version = 0;
   #following: Promise<void> | undefined;
   #isClosed = false;
+  #hasAll = false;
 
   constructor(documents: RedisDocuments, openIndex: (path: string) => LocalKnowledge) {
     this.#documents = documents;
@@ -119,6 +120,8 @@ export class RedisKnowledge implements Knowledge {
   async #follow(index: LocalKnowledge): Promise<void> {
     for (;;) {
       const changes = await this.#documents.changes(this.#version, AT_ONCE);
+      if (changes.length === 0 && !this.#hasAll) index.hasAll();
+      if (changes.length === 0) this.#hasAll = true;
       if (changes.length === 0 || this.#isClosed) return;
       for (const { version, tenant, collection, id, document } of changes) {
         if (document) await index.put(tenant, collection, document, undefined);
@@ -132,5 +135,6 @@ export class RedisKnowledge implements Knowledge {
     await this.#following?.catch(() => {});
     await index.clear();
     this.#version = 0;
+    this.#hasAll = false;
   }
 }
