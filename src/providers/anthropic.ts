@@ -3,6 +3,7 @@ import { withoutCustomHeaders } from '../config/environment.ts';
 import { type GenerateRequest, type Provider, ProviderError } from '../conversation/turn/provider.ts';
 import { answerOf, type Chunk, type Usage } from './answer.ts';
 import { fetchStreamed, hooksOf } from './fetch.ts';
+import { Refusals, refusalIn } from './refusals.ts';
 
 /**
  * Anthropic took the temperature out of its API: the version that this SDK speaks (2026-10-21) refuses
@@ -40,27 +41,34 @@ export function anthropicProvider(options: {
     openTelemetry: false,
   });
 
+  const refusals = new Refusals<Optional>();
+
+  const open = (request: GenerateRequest, signal: AbortSignal) =>
+    refusals.ask(
+      request.model,
+      (left) => {
+        const withTemperature = takesTemperature(request.model, left);
+        return client.messages.create(bodyOf(request, withTemperature, left), {
+          signal,
+          fetchOptions: hooksOf(request),
+          ...(withTemperature && { headers: { 'anthropic-version': VERSION_WITH_TEMPERATURE } }),
+        });
+      },
+      (error, left) => refusedIn(error, request, left),
+    );
+
   async function* chunks(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<Chunk> {
-    const withTemperature = MODELS_WITH_TEMPERATURE.test(request.model);
-    const stream = await client.messages.create(bodyOf(request, withTemperature), {
-      signal,
-      fetchOptions: hooksOf(request),
-      ...(withTemperature && { headers: { 'anthropic-version': VERSION_WITH_TEMPERATURE } }),
-    });
-    let counted: Partial<Anthropic.MessageDeltaUsage> = {};
-    for await (const event of stream) {
-      if (event.type === 'message_start') {
-        counted = { ...event.message.usage };
-      } else if (event.type === 'content_block_start' && event.content_block.type === 'text') {
-        yield { text: event.content_block.text };
-      } else if (event.type === 'content_block_delta' && event.delta.type === 'text_delta') {
-        yield { text: event.delta.text };
-      } else if (event.type === 'content_block_delta' && event.delta.type === 'thinking_delta') {
-        yield { thought: event.delta.thinking };
-      } else if (event.type === 'message_delta') {
-        if (event.delta.stop_reason === 'refusal') throw refusalOf(event.delta.stop_details?.explanation);
-        counted = { ...counted, ...known(event.usage) };
-        yield { finishReason: finishReasonOf(event.delta.stop_reason), usage: usageOf(counted) };
+    let counted: Counted = {};
+    for await (const event of await open(request, signal)) {
+      // What is sent isn't always what the SDK's types promise.
+      const { type, message, content_block: block, delta, usage } = event as Sent;
+      if (type === 'message_start') counted = known(message?.usage);
+      else if (type === 'content_block_start') yield partOf(block?.type, block);
+      else if (type === 'content_block_delta') yield partOf(delta?.type?.replace(/_delta$/, ''), delta);
+      else if (type === 'message_delta') {
+        if (delta?.stop_reason === 'refusal') throw refusalOf(delta.stop_details?.explanation);
+        counted = { ...counted, ...known(usage) };
+        yield { finishReason: finishReasonOf(delta?.stop_reason), usage: usageOf(counted) };
       }
     }
   }
@@ -68,7 +76,48 @@ export function anthropicProvider(options: {
   return { generate: (request, signal) => answerOf((call) => chunks(request, call), signal, mask) };
 }
 
-function bodyOf(request: GenerateRequest, withTemperature: boolean) {
+/** What a call can do without. */
+type Optional = 'temperature' | 'schema';
+
+function takesTemperature(model: string, left: ReadonlySet<Optional>): boolean {
+  return MODELS_WITH_TEMPERATURE.test(model) && !left.has('temperature');
+}
+
+/** A schema is the one thing in these calls that is refused without being named. */
+function refusedIn(
+  error: unknown,
+  { model, form }: GenerateRequest,
+  left: ReadonlySet<Optional>,
+): Optional | undefined {
+  const said = refusalIn(error);
+  if (said === undefined) return undefined;
+  if (takesTemperature(model, left) && /temperature/i.test(said)) return 'temperature';
+  return form && !left.has('schema') ? 'schema' : undefined;
+}
+
+/** What of an event is looked at, none of it certain to be there. */
+interface Sent {
+  type: string;
+  message?: { usage?: unknown } | null;
+  content_block?: Part | null;
+  delta?: (Part & { stop_reason?: string | null; stop_details?: { explanation?: string } | null }) | null;
+  usage?: unknown;
+}
+
+interface Part {
+  type?: string;
+  text?: unknown;
+  thinking?: unknown;
+}
+
+/** Text where it is one; anything else adds nothing. */
+function partOf(type: string | undefined, part: Part | null | undefined): Chunk {
+  if (type === 'text' && typeof part?.text === 'string') return { text: part.text };
+  if (type === 'thinking' && typeof part?.thinking === 'string') return { thought: part.thinking };
+  return {};
+}
+
+function bodyOf(request: GenerateRequest, withTemperature: boolean, left: ReadonlySet<Optional>) {
   return {
     model: request.model,
     system: request.system,
@@ -76,19 +125,20 @@ function bodyOf(request: GenerateRequest, withTemperature: boolean) {
     max_tokens: request.maxOutputTokens,
     stream: true as const,
     // https://docs.claude.com/en/docs/build-with-claude/structured-outputs
-    ...(request.form && {
-      output_config: { format: { type: 'json_schema' as const, schema: request.form.schema } },
-    }),
+    ...(request.form &&
+      !left.has('schema') && {
+        output_config: { format: { type: 'json_schema' as const, schema: request.form.schema } },
+      }),
     ...(withTemperature && { temperature: Math.min(request.temperature, 1) }),
   };
 }
 
-function refusalOf(explanation: string | null | undefined): ProviderError {
+function refusalOf(explanation: string | undefined): ProviderError {
   return new ProviderError('content_refused', explanation ?? 'Claude refused to answer');
 }
 
-function finishReasonOf(reason: Anthropic.StopReason | null): Chunk['finishReason'] {
-  if (reason === null) return undefined;
+function finishReasonOf(reason: string | null | undefined): Chunk['finishReason'] {
+  if (typeof reason !== 'string') return undefined;
   const known = FINISHES.get(reason);
   if (known) return known;
   throw new ProviderError('server_error', `Claude stopped the answer: ${reason.slice(0, 100)}`);
@@ -115,15 +165,19 @@ function asEvents(whole: unknown): readonly unknown[] | undefined {
   ];
 }
 
+type Counted = Partial<
+  Record<'input_tokens' | 'output_tokens' | 'cache_creation_input_tokens' | 'cache_read_input_tokens', number>
+>;
+
 /** The counts of a message_delta are totals, but null where nothing changed since message_start. */
-function known(usage: Anthropic.MessageDeltaUsage | undefined): Partial<Anthropic.MessageDeltaUsage> {
-  return Object.fromEntries(Object.entries(usage ?? {}).filter(([, count]) => count !== null));
+function known(usage: unknown): Counted {
+  return Object.fromEntries(Object.entries(Object(usage)).filter(([, count]) => typeof count === 'number'));
 }
 
 /** `input_tokens` counts only what came neither from nor went to the cache. */
-function usageOf(counted: Partial<Anthropic.MessageDeltaUsage>): Usage | undefined {
+function usageOf(counted: Counted): Usage | undefined {
   const { input_tokens: input, output_tokens: outputTokens } = counted;
-  if (typeof input !== 'number' || outputTokens === undefined) return undefined;
+  if (input === undefined || outputTokens === undefined) return undefined;
   const cached = (counted.cache_creation_input_tokens ?? 0) + (counted.cache_read_input_tokens ?? 0);
   return { inputTokens: input + cached, outputTokens };
 }

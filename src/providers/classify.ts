@@ -85,7 +85,6 @@ const BY_TYPE: Readonly<Record<string, ProviderFailure>> = {
   authentication_error: 'authentication',
   permission_error: 'authentication',
   not_found_error: 'not_found',
-  invalid_request_error: 'bad_request',
   rate_limit_error: 'rate_limited',
   rate_limit_exceeded: 'rate_limited',
   timeout_error: 'timeout',
@@ -151,7 +150,9 @@ function failureOf(evidence: {
   }
   if (body !== undefined) {
     const told = [...BY_MESSAGE, ...BY_WORDS].find(({ pattern }) => pattern.test(message));
-    return codes.map((code) => BY_TYPE[code]).find(Boolean) ?? told?.failure ?? 'server_error';
+    const typed = codes.map((code) => BY_TYPE[code]).find(Boolean) ?? told?.failure;
+    // A type that stands for whatever is wrong with a request: the words may say more.
+    return typed ?? (codes.includes('invalid_request_error') ? 'bad_request' : 'server_error');
   }
   const names = chain.flatMap((error) => [
     error.constructor.name,

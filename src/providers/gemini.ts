@@ -11,6 +11,7 @@ import {
 } from '../conversation/turn/provider.ts';
 import { answerOf, type Chunk, type Usage } from './answer.ts';
 import { classify } from './classify.ts';
+import { Refusals, refusalIn } from './refusals.ts';
 
 const REFUSALS = new Set(['SAFETY', 'RECITATION', 'LANGUAGE', 'BLOCKLIST', 'PROHIBITED_CONTENT', 'SPII']);
 const FINISHES = new Map<string, FinishReason>([
@@ -36,37 +37,71 @@ export function geminiProvider(options: {
   const vendor = new GoogleGenerativeAI(apiKey ?? '');
   const endpoint = baseUrl === undefined ? {} : { baseUrl: baseUrl.replace(/\/+$/, '') };
 
-  async function* chunks(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<Chunk> {
-    const model = vendor.getGenerativeModel(
-      {
-        model: request.model,
-        systemInstruction: request.system,
-        generationConfig: {
-          temperature: request.temperature,
-          maxOutputTokens: request.maxOutputTokens,
-          // https://ai.google.dev/gemini-api/docs/structured-output
-          ...(request.form && {
-            responseMimeType: 'application/json',
-            responseJsonSchema: request.form.schema,
-          }),
-        },
+  const refusals = new Refusals<Optional>();
+
+  const open = (request: GenerateRequest, signal: AbortSignal) =>
+    refusals.ask(
+      request.model,
+      (left) => {
+        const { model, contents } = callOf(request, left);
+        return vendor.getGenerativeModel(model, endpoint).generateContentStream({ contents }, { signal });
       },
-      endpoint,
+      (error, left) => refusedIn(error, request, left),
     );
-    const contents = request.messages.map(({ role, content }) => ({
-      role: role === 'user' ? 'user' : 'model',
-      parts: [{ text: content }],
-    }));
-    const { stream, response } = await model.generateContentStream({ contents }, { signal });
+
+  async function* chunks(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<Chunk> {
+    const { stream, response } = await open(request, signal);
     // The SDK also gathers the whole answer; nobody waits for that, so its failure must not go unhandled.
     response.catch(() => undefined);
     for await (const chunk of stream) {
-      if ('error' in chunk) throw classify(chunk, mask);
-      yield chunkOf(chunk);
+      // What is sent isn't always what the SDK's types promise.
+      if (Object(chunk).error) throw classify(chunk, mask);
+      yield chunkOf(Object(chunk));
     }
   }
 
   return { generate: (request, signal) => answerOf((call) => chunks(request, call), signal, mask) };
+}
+
+/** What a call can do without, or say in another way. */
+type Optional = 'system' | 'temperature' | 'schema';
+
+function callOf(request: GenerateRequest, left: ReadonlySet<Optional>) {
+  const { system, messages, form } = request;
+  const [first, ...more] = messages;
+  const spoken = left.has('system')
+    ? [{ role: 'user' as const, content: first ? `${system}\n\n${first.content}` : system }, ...more]
+    : messages;
+  return {
+    model: {
+      model: request.model,
+      ...(!left.has('system') && { systemInstruction: system }),
+      generationConfig: {
+        ...(!left.has('temperature') && { temperature: request.temperature }),
+        maxOutputTokens: request.maxOutputTokens,
+        // https://ai.google.dev/gemini-api/docs/structured-output
+        ...(form &&
+          !left.has('schema') && { responseMimeType: 'application/json', responseJsonSchema: form.schema }),
+      },
+    },
+    contents: spoken.map(({ role, content }) => ({
+      role: role === 'user' ? 'user' : 'model',
+      parts: [{ text: content }],
+    })),
+  };
+}
+
+/** Gemma has no place for a system message, which Google calls a developer instruction; a schema goes unnamed. */
+function refusedIn(
+  error: unknown,
+  { form }: GenerateRequest,
+  left: ReadonlySet<Optional>,
+): Optional | undefined {
+  const said = refusalIn(error);
+  if (said === undefined) return undefined;
+  if (/(?:system|developer)[ _]?instruction/i.test(said)) return 'system';
+  if (/temperature/i.test(said)) return 'temperature';
+  return form && !left.has('schema') ? 'schema' : undefined;
 }
 
 function chunkOf({ candidates, promptFeedback, usageMetadata }: EnhancedGenerateContentResponse): Chunk {
@@ -111,6 +146,6 @@ function thoughtOf(part: unknown): string {
 /** Newer than the SDK's types: thinking is counted apart from the candidates. */
 function usageOf(usage: Partial<UsageMetadata> & { thoughtsTokenCount?: number }): Usage | undefined {
   const { promptTokenCount, candidatesTokenCount = 0, thoughtsTokenCount = 0 } = usage;
-  if (promptTokenCount === undefined) return undefined;
+  if (typeof promptTokenCount !== 'number') return undefined;
   return { inputTokens: promptTokenCount, outputTokens: candidatesTokenCount + thoughtsTokenCount };
 }

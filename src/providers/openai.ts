@@ -1,4 +1,4 @@
-import OpenAI, { APIError } from 'openai';
+import OpenAI from 'openai';
 import { withoutCustomHeaders } from '../config/environment.ts';
 import type { AnswerForm } from '../conversation/asking/question.ts';
 import {
@@ -9,8 +9,8 @@ import {
   ProviderError,
 } from '../conversation/turn/provider.ts';
 import { answerOf, type Chunk, type Usage } from './answer.ts';
-import { classify } from './classify.ts';
 import { fetchStreamed, hooksOf } from './fetch.ts';
+import { Refusals, refusalIn } from './refusals.ts';
 
 /** How a vendor's chat completions differ from the others'. */
 export interface OpenAiDialect {
@@ -98,29 +98,18 @@ export function openAiProvider(options: {
 }): Provider {
   const { apiKey, baseUrl, mask, dialect } = options;
   const client = openAiClient({ apiKey, baseUrl, dialect, fetch: fetchStreamed(asEvents) });
-  /** What models have refused, which is left out from then on. */
-  const refused = new Map<string, Set<Optional>>();
+  const refusals = new Refusals<Optional>();
 
-  /** Asks again without what a model refuses, once for each: a name alone doesn't tell. */
-  async function open(request: GenerateRequest, signal: AbortSignal) {
-    const known = refused.get(request.model) ?? new Set<Optional>();
-    const left = new Set(known);
-    for (;;) {
-      try {
-        const answer = await client.chat.completions.create(bodyOf(request, dialect, left), {
+  const open = (request: GenerateRequest, signal: AbortSignal) =>
+    refusals.ask(
+      request.model,
+      (left) =>
+        client.chat.completions.create(bodyOf(request, dialect, left), {
           signal,
           fetchOptions: hooksOf(request),
-        });
-        // Only now is it known that it was that, and not, say, the length of the prompt.
-        if (left.size > known.size) refused.set(request.model, left);
-        return answer;
-      } catch (error) {
-        const next = refusedIn(error, request, dialect, left);
-        if (next === undefined) throw error;
-        left.add(next);
-      }
-    }
-  }
+        }),
+      (error, left) => refusedIn(error, request, dialect, left),
+    );
 
   async function* chunks(request: GenerateRequest, signal: AbortSignal): AsyncGenerator<Chunk> {
     let refusal = '';
@@ -190,10 +179,8 @@ function refusedIn(
   dialect: OpenAiDialect,
   left: ReadonlySet<Optional>,
 ): Optional | undefined {
-  if (!(error instanceof APIError) || (error.status !== 400 && error.status !== 422)) return undefined;
-  const isTooLong = classify(error, (text) => text).code === 'context_too_long';
-  if (isTooLong) return undefined;
-  const said = `${error.param ?? ''} ${error.message} ${JSON.stringify(error.error ?? '')}`;
+  const said = refusalIn(error);
+  if (said === undefined) return undefined;
   const { tokensParameter } = dialect;
   const wasSent: Record<Optional, boolean> = {
     stream_options: dialect.asksForUsage && /stream_options|include_usage/.test(said),

@@ -295,4 +295,132 @@ describe('shapes that only one vendor has', () => {
     await using both = await pair({ kind: 'gemini', create: geminiProvider }, googles({ candidates }));
     expect((await collect(both.provider)).text).toBe('Hello');
   });
+
+  const claude = { kind: 'anthropic', create: anthropicProvider } as const;
+  const gemini = { kind: 'gemini', create: geminiProvider } as const;
+  const hello = { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 'Hello' } };
+  const ended = (stop_reason: string) => ({ type: 'message_delta', delta: { stop_reason }, usage: null });
+
+  it('what Anthropic sends without text adds nothing', async () => {
+    const shapeless = [
+      { type: 'message_start' },
+      { type: 'message_start', message: null },
+      { type: 'content_block_start', index: 0 },
+      { type: 'content_block_start', index: 0, content_block: { type: 'text', text: null } },
+      { type: 'content_block_delta', index: 0, delta: null },
+      { type: 'content_block_delta', index: 0, delta: { type: 'text_delta', text: 7 } },
+      { type: 'content_block_delta', index: 0, delta: { type: 'thinking_delta' } },
+      { type: 'message_delta' },
+      { type: 'of_tomorrow', delta: 7 },
+    ];
+    await using both = await pair(claude, stream(...shapeless, hello, ended('end_turn')));
+    const { text, finish } = await collect(both.provider);
+    expect(text).toBe('Hello');
+    expect(finish).toEqual({ type: 'finish', finishReason: 'stop', usage: undefined });
+  });
+
+  it('what Gemini sends without text adds nothing', async () => {
+    const shapeless = [
+      { candidates: null },
+      { candidates: [null] },
+      { candidates: [{ content: { parts: 'none' } }] },
+      {
+        candidates: [{ content: { parts: [null, 7, { text: 7 }] } }],
+        usageMetadata: { promptTokenCount: '3' },
+      },
+    ];
+    const said = { candidates: [{ content: { parts: [{ text: 'Hello' }] }, finishReason: 'STOP' }] };
+    await using both = await pair(gemini, googles(...shapeless, said));
+    const { text, finish } = await collect(both.provider);
+    expect(text).toBe('Hello');
+    expect(finish).toEqual({ type: 'finish', finishReason: 'stop', usage: undefined });
+  });
+
+  it.each(['tool_use', 'pause_turn', 'of_tomorrow'])(
+    'Anthropic ends for no good reason: %s',
+    async (reason) => {
+      await using both = await pair(claude, stream(hello, ended(reason)));
+      await expect(collect(both.provider)).rejects.toMatchObject({ code: 'server_error' });
+    },
+  );
+
+  it.each([
+    ['overloaded_error', 'Overloaded', 'overloaded'],
+    ['rate_limit_error', 'Number of request tokens has exceeded your rate limit', 'rate_limited'],
+    ['invalid_request_error', 'Your credit balance is too low to access the API', 'quota_exhausted'],
+    ['invalid_request_error', 'prompt is too long: 210000 tokens > 200000 maximum', 'context_too_long'],
+  ])('Anthropic says inside a stream: %s, %s', async (type, message, code) => {
+    await using both = await pair(claude, stream(hello, { type: 'error', error: { type, message } }));
+    await expect(collect(both.provider)).rejects.toMatchObject({ code });
+  });
+
+  it('Anthropic has events without data, and comments as data', async () => {
+    const empty = 'event: ping\n\ndata:\n\n: hello\n\ndata: : keepalive\n\n';
+    const events = [hello, ended('end_turn')]
+      .map((event) => `event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`)
+      .join(empty);
+    await using both = await pair(claude, fault({ status: 200, headers: {}, body: `${empty}${events}` }));
+    expect((await collect(both.provider)).text).toBe('Hello');
+  });
+
+  it("a server of Anthropic's form answers with a whole message, or with an error and status 200", async () => {
+    const message = {
+      type: 'message',
+      content: [{ type: 'text', text: 'Hello' }, null],
+      stop_reason: 'end_turn',
+      usage: { input_tokens: 3, output_tokens: 4 },
+    };
+    await using both = await pair(claude, fault({ status: 200, headers: {}, body: message }));
+    expect(await collect(both.provider)).toMatchObject({
+      text: 'Hello',
+      finish: { usage: { inputTokens: 3, outputTokens: 4 } },
+    });
+    const error = { type: 'overloaded_error', message: 'Overloaded' };
+    await using refusing = await pair(
+      claude,
+      fault({ status: 200, headers: {}, body: { type: 'error', error } }),
+    );
+    await expect(collect(refusing.provider)).rejects.toMatchObject({ code: 'overloaded' });
+  });
+
+  /** Answers a call whose body has the word with the refusal, and counts which calls had it. */
+  async function learns(
+    whom: { kind: VendorKind; create: Create },
+    word: string,
+    message: string,
+    request: Partial<GenerateRequest>,
+  ): Promise<boolean[]> {
+    const has = (body: unknown) => JSON.stringify(body).includes(word);
+    const refusal = {
+      status: 400,
+      headers: {},
+      body: { error: { code: 400, message, status: 'INVALID_ARGUMENT' } },
+    };
+    await using both = await pair(whom, ({ body }) => (has(body) ? fault(refusal) : answer('Hello')));
+    expect((await collect(both.provider, request)).text).toBe('Hello');
+    expect((await collect(both.provider, request)).text).toBe('Hello');
+    return both.vendor.requests.map(({ body }) => has(body));
+  }
+  const form = {
+    kind: 'ballot' as const,
+    schema: { type: 'object' },
+    options: ['tea', 'milk'],
+    takesSeveral: false,
+    criteria: [],
+    scale: [1, 10] as const,
+  };
+
+  it.each([
+    [claude, 'output_config', 'output_config: Extra inputs are not permitted', { form }],
+    [
+      claude,
+      'temperature',
+      '`temperature` is deprecated for this model',
+      { model: 'claude-3-opus-20240229' },
+    ],
+    [gemini, 'responseJsonSchema', 'JSON mode is not enabled for models/gemma-3-27b-it', { form }],
+    [gemini, 'systemInstruction', 'Developer instruction is not enabled for models/gemma-3-27b-it', {}],
+  ] as const)('D: $kind learns that a model refuses %s', async (whom, word, message, request) => {
+    expect(await learns(whom, word, message, request)).toEqual([true, false, false]);
+  });
 });
