@@ -10,7 +10,7 @@ import type { Options, Report } from './harness/measurement.ts';
 import { pageText, type Result, tableText } from './harness/page.ts';
 import { profilesText } from './harness/profiles.ts';
 
-/** In the order of the page. The soak runs only where it is asked for by name. */
+/** In the order of the page. */
 const NAMES = [
   'turns',
   'alone',
@@ -23,8 +23,11 @@ const NAMES = [
   'resume',
   'start',
   'redis',
+  'scale',
   'soak',
 ];
+/** These run only where they are asked for by name. */
+const LONG = ['scale', 'soak'];
 const WITHIN_MS = 240_000;
 /** For a measurement that was told to end, to end what it has started. */
 const END_WITHIN_MS = 10_000;
@@ -48,7 +51,7 @@ if (unknown.length > 0 || !(minutes > 0)) {
 }
 
 const machine = describeMachine();
-const wanted = positionals.length > 0 ? positionals : NAMES.filter((name) => name !== 'soak');
+const wanted = positionals.length > 0 ? positionals : NAMES.filter((name) => !LONG.includes(name));
 const results: Result[] = [];
 let failed = false;
 let stopped = false;
@@ -82,7 +85,7 @@ async function run(name: string): Promise<Report | undefined> {
   const folder = mkdtempSync(join(tmpdir(), `aic-bench-${name}-`));
   const profiles = mkdtempSync(join(tmpdir(), `aic-bench-profiles-`));
   const options: Options = { quick: values.quick, minutes, folder };
-  const within = name === 'soak' ? WITHIN_MS + minutes * 60_000 : WITHIN_MS;
+  const within = LONG.includes(name) ? WITHIN_MS + minutes * 60_000 : WITHIN_MS;
   const startedAt = performance.now();
   const child = spawn(
     process.execPath,
