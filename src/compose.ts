@@ -261,6 +261,7 @@ export async function compose(
     key: config.WEBHOOKS_SECRET_KEY,
     allowPrivate: config.WEBHOOKS_ALLOW_PRIVATE,
     retrySeconds: config.WEBHOOKS_RETRY_SECONDS,
+    timeoutSeconds: config.WEBHOOKS_TIMEOUT_SECONDS,
     metrics,
     logger,
   });

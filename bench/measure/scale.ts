@@ -11,7 +11,8 @@ const WINDOW_S = 15;
 /** A word each so many milliseconds makes a turn of about ten seconds; nobody says a word each minute within the window. */
 const TALKING_MS = '430';
 const SILENT_MS = '60000';
-const MAKING = 500;
+/** So many are made at a time: a Redis that shares its machine with all this has no more to do than it can. */
+const MAKING = 100;
 
 interface Stage {
   what: string;

@@ -90,6 +90,16 @@ export const readers: Board = {
         stacked: true,
         queries: { '{{outcome}}': perSecond('ai_webhook_deliveries_total', 'outcome') },
       },
+      {
+        title: 'From an event until a webhook has been told',
+        description: 'With all tries before. Above five minutes: WebhooksLate in the runbook.',
+        unit: 's',
+        warnAt: 300,
+        queries: {
+          p50: quantile(0.5, 'ai_webhook_lag_seconds'),
+          p95: quantile(0.95, 'ai_webhook_lag_seconds'),
+        },
+      },
     ],
   },
 };

@@ -188,6 +188,7 @@ const environment = z.object({
   ENABLE_LLM_GUARD: trueOrFalse(true),
   WEBHOOKS_SECRET_KEY: secret,
   WEBHOOKS_ALLOW_PRIVATE: trueOrFalse(false),
+  WEBHOOKS_TIMEOUT_SECONDS: whole(1, 60, 15),
   WEBHOOKS_RETRY_SECONDS: secondsList([5, 30, 120, 900, 3600, 21_600, 86_400]),
   OTEL_EXPORTER_OTLP_ENDPOINT: url,
   OTEL_SDK_DISABLED: likeOpenTelemetry(false),

@@ -338,6 +338,13 @@ export const METRICS = {
     labels: ['outcome'],
     help: 'Tries to tell a webhook, by what came of them: delivered, retried (it is tried again), failed (it is not) or disabled (answered with 410).',
   },
+  webhookLagSeconds: {
+    name: 'ai_webhook_lag_seconds',
+    type: 'histogram',
+    labels: [],
+    help: 'Time from an event until a webhook has been told it, with all tries before, in seconds; of a replay that is the age of what is told again.',
+    buckets: [0.1, 0.5, 1, 5, 15, 60, 300, 1800, 7200, 43_200, 172_800],
+  },
 
   // The process.
   logLines: {

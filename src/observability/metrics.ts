@@ -69,8 +69,8 @@ export interface Metrics {
   protectionShared(kind: 'circuit' | 'rate_limit', isShared: boolean): void;
   /** Guards found something in texts on their way. */
   guardFound(way: 'in' | 'out', found: readonly GuardFinding[]): void;
-  /** A webhook was tried to be told. */
-  webhookTried(outcome: WebhookOutcome): void;
+  /** A webhook was tried to be told; where it was, so many seconds after the event. */
+  webhookTried(outcome: WebhookOutcome, lagSeconds?: number): void;
   answered(request: AnsweredRequest): void;
   logged(level: string): void;
   /** For the server to count in. */
@@ -123,6 +123,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   }
   const webhooks = registry.counter('webhookDeliveries');
   for (const outcome of WEBHOOK_OUTCOMES) webhooks.inc({ outcome }, 0);
+  const webhookLag = registry.histogram('webhookLagSeconds');
   const requests = registry.counter('httpRequests');
   const requestSeconds = registry.histogram('httpRequestSeconds');
   const lines: Record<string, number> = { info: 0, warn: 0, error: 0, fatal: 0 };
@@ -179,7 +180,10 @@ export function createMetrics(sources: MetricSources): Metrics {
     protectionShared: (kind, value) => {
       isShared[kind] = value;
     },
-    webhookTried: (outcome) => webhooks.inc({ outcome }),
+    webhookTried(outcome, lagSeconds) {
+      webhooks.inc({ outcome });
+      if (lagSeconds !== undefined) webhookLag.observe(lagSeconds);
+    },
     answered({ method, route = NO_ROUTE, status, seconds }) {
       const labels = { method, route, status: String(status) };
       requests.inc(labels);

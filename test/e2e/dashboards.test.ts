@@ -4,6 +4,7 @@ import { BOARDS } from '../../grafana/boards.ts';
 import { createClient } from '../../src/client/client.ts';
 import type { ConversationRequest } from '../../src/client/types.ts';
 import { type Prometheus, startPrometheus } from '../fixtures/prometheus.ts';
+import { startReceiver } from '../fixtures/receiver.ts';
 import { startRedis } from '../fixtures/redis.ts';
 import { ALERTS, RECORDED } from '../fixtures/rules.ts';
 import { type ServerProcess, startServer } from '../fixtures/server.ts';
@@ -152,6 +153,20 @@ async function loadVoices(server: ServerProcess, signal: AbortSignal): Promise<v
   }
 }
 
+/** A webhook that fails now and then, and is told all that happens; one that is told no more. */
+async function hook(server: ServerProcess): Promise<void> {
+  let tries = 0;
+  const receivers = await Promise.all([
+    startReceiver(() => (tries++ % 5 ? 204 : 500)),
+    startReceiver(() => 410),
+  ]);
+  const client = createClient({ baseUrl: server.url });
+  for (const receiver of receivers) {
+    onTestFinished(() => receiver[Symbol.asyncDispose]());
+    await client.createWebhook({ url: receiver.url, events: ['conversation.terminated'] });
+  }
+}
+
 async function loadRedis(server: ServerProcess, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const { id } = await startTalk(server.url, { maxTurns: 20 });
@@ -183,7 +198,10 @@ it('7: every panel, every rule and every alert has something to show for a serve
     RETRY_FIRST_DELAY_MS: '1',
     CIRCUIT_OPEN_SECONDS: '1',
     DAILY_COST_LIMIT_USD: '1000',
+    WEBHOOKS_ALLOW_PRIVATE: 'true',
+    WEBHOOKS_RETRY_SECONDS: '0',
   });
+  await hook(embedded);
   const distributed = await startServer({ REDIS_URL: redis.url, DAILY_COST_LIMIT_USD: '1000' });
   const prometheus = await startPrometheus([embedded, distributed].map(({ port }) => `127.0.0.1:${port}`));
 

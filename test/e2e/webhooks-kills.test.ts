@@ -10,7 +10,7 @@ import { type ServerProcess, startServer, temporaryFolder } from '../fixtures/se
 import { readLog, startTalk } from '../fixtures/talks.ts';
 
 /** Of all conversations together, each of which is told to three receivers. */
-const EVENTS = Number(process.env['AIC_WEBHOOK_EVENTS'] ?? 600);
+const EVENTS = Number(process.env['AIC_WEBHOOK_EVENTS'] ?? 360);
 const PER_CONVERSATION = 30;
 const CONVERSATIONS = Math.ceil(EVENTS / PER_CONVERSATION);
 /** Of these the first event hangs once, for as long as a receiver may. */
@@ -23,6 +23,8 @@ const ENVIRONMENT = {
   EMBEDDED_TOKEN_DELAY_MS: '2',
   WEBHOOKS_ALLOW_PRIVATE: 'true',
   WEBHOOKS_SECRET_KEY: 'a-key-of-the-tests',
+  // What a killed instance had goes on elsewhere after 7.5 s.
+  WEBHOOKS_TIMEOUT_SECONDS: '2',
   // The waits have no part in what is shown here; nothing is to be given up.
   WEBHOOKS_RETRY_SECONDS: Array(20).fill('0').join(),
 };

@@ -62,7 +62,7 @@ const FORBIDDEN = [
 const message = (url: string) => ({ id: 'msg_1', url, body: '{}', secrets: [`whsec_${'a'.repeat(32)}`] });
 const never = new AbortController().signal;
 
-function senderWith(allowPrivate: boolean, resolve?: Resolve, answerMs?: number): Sender {
+function senderWith(allowPrivate: boolean, resolve?: Resolve, answerMs = 15_000): Sender {
   const sender = new Sender(guardAddresses(allowPrivate, resolve), answerMs);
   onTestFinished(() => sender.close());
   return sender;

@@ -23,6 +23,8 @@ export interface DeliveryHappening {
   type: 'delivered' | 'retried' | 'failed' | 'disabled';
   webhookId: string;
   delivery: Delivery;
+  /** From the event until it was told, in milliseconds; undefined where it was not. */
+  lagMs: number | undefined;
 }
 
 const PAGE = 50;
@@ -107,7 +109,8 @@ async function attempt(
   };
   await store.noteDelivery(webhook.id, delivery);
   const type = isDelivered ? 'delivered' : isGone ? 'disabled' : at === null ? 'failed' : 'retried';
-  tell({ type, webhookId: webhook.id, delivery });
+  const lagMs = isDelivered ? Math.max(0, now() - Date.parse(event.at)) : undefined;
+  tell({ type, webhookId: webhook.id, delivery, lagMs });
   if (isGone) {
     const current = await store.get(EVERY_TENANT, webhook.id);
     if (current) await store.replace({ ...current, status: 'disabled' });

@@ -24,11 +24,15 @@ export interface LazyWebhooks {
   close: () => Promise<void>;
 }
 
-/** @param retrySeconds what is waited before each further try */
+/**
+ * @param retrySeconds what is waited before each further try
+ * @param timeoutSeconds what a try takes at most
+ */
 export function lazyWebhooks(
   place: WebhooksPlace,
   parts: Pick<WebhooksParts, 'feed' | 'log' | 'catalog' | 'key' | 'allowPrivate'> & {
     retrySeconds: readonly number[];
+    timeoutSeconds: number;
     metrics: Pick<Metrics, 'webhookTried'>;
     logger: Logger;
   },
@@ -37,8 +41,8 @@ export function lazyWebhooks(
   const onTrouble = (error: unknown): void => {
     log.warn({ error }, 'webhooks.trouble');
   };
-  const onHappening = ({ type, webhookId: webhook_id, delivery }: DeliveryHappening): void => {
-    parts.metrics.webhookTried(type);
+  const onHappening = ({ type, webhookId: webhook_id, delivery, lagMs }: DeliveryHappening): void => {
+    parts.metrics.webhookTried(type, lagMs === undefined ? undefined : lagMs / 1000);
     const { conversationId: conversation_id, seq, attempts, error } = delivery;
     if (type === 'delivered') return;
     const fields = { webhook_id, conversation_id, seq, attempts, error };
@@ -53,6 +57,7 @@ export function lazyWebhooks(
       store: place.open(),
       key: parts.key ?? place.ownKey(),
       retryDelays: parts.retrySeconds.map((seconds) => seconds * 1000),
+      answerMs: parts.timeoutSeconds * 1000,
       onHappening,
       onTrouble,
     });

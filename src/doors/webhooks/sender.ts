@@ -17,8 +17,6 @@ export interface Answered {
   error: string | null;
 }
 
-/** For connection, answer and all, in milliseconds. */
-const ANSWER_MS = 15_000;
 /** What a receiver says is thrown away; beyond this its connection is. */
 const MOST_ANSWER_BYTES = 64 * 1024;
 
@@ -28,7 +26,8 @@ export class Sender {
   readonly #agent: Agent;
   readonly #answerMs: number;
 
-  constructor(guard: AddressGuard, answerMs: number = ANSWER_MS) {
+  /** @param answerMs for connection, answer and all, in milliseconds */
+  constructor(guard: AddressGuard, answerMs: number) {
     this.#guard = guard;
     this.#answerMs = answerMs;
     // Who is connected to already isn't looked up again: no connection is kept for the next message.

@@ -15,8 +15,11 @@ import { Sender } from './sender.ts';
 const SECRET_BYTES = 32;
 /** Both the old and the new secret sign for this long: 24 hours, in milliseconds. */
 const ROTATION_MS = 24 * 60 * 60 * 1000;
-/** A place is in one hand for this long without another word: more than a try takes, which is 15 s. */
-const LEASE_MS = 40_000;
+/**
+ * A place is in one hand for so many times of what a try takes, and for so many milliseconds more, without another word: a
+ * busy server, or storage that is away for a while, has nobody else begin the same. At 15 s it is 40 s.
+ */
+const LEASE = { tries: 2.5, moreMs: 2500 };
 const PURPOSE = 'webhooks';
 
 export interface WebhooksParts {
@@ -29,6 +32,8 @@ export interface WebhooksParts {
   allowPrivate: boolean;
   /** Milliseconds. */
   retryDelays: readonly number[];
+  /** What a try takes at most, connection and all, in milliseconds. */
+  answerMs: number;
   onHappening: (what: DeliveryHappening) => void;
   onTrouble: (error: unknown) => void;
 }
@@ -51,11 +56,11 @@ export class Webhooks {
   readonly #dispatcher: Dispatcher;
 
   constructor(parts: WebhooksParts) {
-    const { store, feed, log, catalog, key, retryDelays, onHappening, onTrouble } = parts;
+    const { store, feed, log, catalog, key, retryDelays, answerMs, onHappening, onTrouble } = parts;
     this.#store = store;
     this.#vault = key && new Vault(key, PURPOSE);
     this.#guard = guardAddresses(parts.allowPrivate);
-    this.#sender = new Sender(this.#guard);
+    this.#sender = new Sender(this.#guard, answerMs);
     this.#dispatcher = new Dispatcher({
       store,
       feed,
@@ -63,7 +68,7 @@ export class Webhooks {
       catalog,
       retryDelays,
       onTrouble,
-      leaseMs: LEASE_MS,
+      leaseMs: answerMs * LEASE.tries + LEASE.moreMs,
       now: Date.now,
       tell: onHappening,
       send: (message, signal) => this.#sender.send(message, signal),
