@@ -61,6 +61,7 @@ export interface Server {
   url: string;
   /** From the start of the process to the first 200 of /readyz, in milliseconds. */
   readyAfter: number;
+  pid: number;
   stop(): Promise<void>;
 }
 
@@ -86,7 +87,7 @@ export async function startServer(
     }
     await delay(2);
   }
-  return { url, readyAfter: performance.now() - startedAt, stop };
+  return { url, readyAfter: performance.now() - startedAt, pid: child.pid ?? 0, stop };
 }
 
 /**

@@ -45,8 +45,12 @@ const DOMAIN =
 /** Names of files and units that have an `@` in them. */
 const NO_DOMAIN = /\.(?:png|jpe?g|gif|svg|webp|avif|css|js|mjs|html|mp4|service|socket|timer|target|mount)$/i;
 
-const WORD_TAIL = /[\p{L}\p{N}._%+'&=~!#@-]{1,320}$/u;
-const NUMBER_TAIL = /(?:[+(]|\d)[\d ().,/\u00a0\u2009\u202f-]*$/;
+const WORD_SIGN = /[\p{L}\p{N}._%+'&=~!#@-]/u;
+const LONGEST_ADDRESS = 320;
+const NUMBER_SIGN = /[\d ().,/+\u00a0\u2009\u202f-]/;
+const NUMBER_BEGINS = /[+(\d]/;
+/** More than any number or account has with its blanks, so that what stands before it is settled. */
+const LONGEST_NUMBER = 96;
 const IBAN_TAIL = /(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}[A-Za-z0-9 \u00a0-]{0,60}$/;
 
 /** What tells of a person: mail addresses, telephone numbers, accounts and cards; docs/guards.md has the kinds. */
@@ -78,10 +82,36 @@ export const personalData: StreamScanner = {
   },
 
   heldFrom(text, from) {
-    const tails = [WORD_TAIL, NUMBER_TAIL, IBAN_TAIL].map((tail) => tail.exec(text.slice(from))?.index);
-    return from + Math.min(text.length - from, ...tails.filter((at) => at !== undefined));
+    const near = Math.max(from, text.length - LONGEST_NUMBER);
+    const iban = IBAN_TAIL.exec(text.slice(near))?.index;
+    return Math.min(
+      wordFrom(text, from),
+      numberFrom(text, near),
+      iban === undefined ? text.length : near + iban,
+    );
   },
 };
+
+/** Where the last word begins, as far as it may be an address. */
+function wordFrom(text: string, from: number): number {
+  let at = text.length;
+  for (let signs = 0; signs < LONGEST_ADDRESS && at > from; signs++) {
+    const low = text.charCodeAt(at - 1);
+    const width = low >= 0xdc00 && low <= 0xdfff && at - 1 > from ? 2 : 1;
+    if (!WORD_SIGN.test(text.slice(at - width, at))) break;
+    at -= width;
+  }
+  return at;
+}
+
+/** Where figures begin with which the text ends, and what stands between figures. */
+function numberFrom(text: string, from: number): number {
+  let first = text.length;
+  for (let at = text.length; at > from && NUMBER_SIGN.test(text[at - 1] ?? ''); at--) {
+    if (NUMBER_BEGINS.test(text[at - 1] ?? '')) first = at - 1;
+  }
+  return first;
+}
 
 /** @param lengthOf how much of what looks like it is it: 0 where it isn't */
 function collect(

@@ -1,9 +1,9 @@
-import { count, type Match, redacted, type StreamScanner, type Tally } from './scanner.ts';
+import { count, type Follower, type Match, redacted, type StreamScanner, type Tally } from './scanner.ts';
 
 /** Characters that are held back at most: more than any key or token has. */
 const MOST_HELD = 16_384;
-/** Characters that stand right before a piece. */
-const NEAR = 24;
+/** Characters that were let out and are kept, at least as many as any scanner has for context, before they are cut. */
+const MOST_KEPT = 1024;
 /** From so many characters held back on, not every piece is looked at. */
 const OFTEN = 256;
 
@@ -13,9 +13,9 @@ const OFTEN = 256;
  */
 export class Redactor {
   readonly #scanner: StreamScanner;
-  /** What was let out last, as it was before: at least as much of it as is context, and the end of it at hand. */
+  readonly #follower: Follower | undefined;
+  /** What was let out last, as it was before: at least as much of it as is context. */
   #passed = '';
-  #near = '';
   #held = '';
   #isInside = false;
   #lookAgainAt = 0;
@@ -23,12 +23,16 @@ export class Redactor {
 
   constructor(scanner: StreamScanner) {
     this.#scanner = scanner;
+    this.#follower = scanner.follow?.();
   }
 
   push(piece: string): string {
     const added = this.#isInside ? this.#leave(piece) : piece;
     if (added === '') return '';
-    if (this.#held === '' && this.#scanner.isHarmlessBehind(this.#near, added)) return this.#pass(added);
+    if (this.#held === '') {
+      if (this.#follower?.takes(added)) return this.#keep(added);
+      if (this.#scanner.isHarmlessBehind(this.#passed, added)) return this.#pass(added);
+    }
     const held = this.#held + added;
     // Of a long run of letters, nothing is learnt from each of them.
     if (this.#held.length >= OFTEN && held.length < this.#lookAgainAt && !/\s/.test(added)) {
@@ -66,9 +70,14 @@ export class Redactor {
   }
 
   #pass(text: string): string {
+    this.#keep(text);
+    this.#follower?.passed(this.#passed);
+    return text;
+  }
+
+  #keep(text: string): string {
     this.#passed += text;
-    if (this.#passed.length > MOST_HELD) this.#passed = this.#passed.slice(-this.#scanner.context);
-    this.#near = (this.#near + text).slice(-NEAR);
+    if (this.#passed.length > MOST_KEPT) this.#passed = this.#passed.slice(-this.#scanner.context);
     return text;
   }
 

@@ -7,6 +7,7 @@ import {
   TOKEN_PATTERNS,
   TOKEN_SOURCE,
 } from '../security/token-patterns.ts';
+import { plainWords } from './plain-words.ts';
 import { type Match, markOf, type StreamScanner, settleOverlaps } from './scanner.ts';
 
 /** What a secret's name ends with, where it is given by name. */
@@ -36,7 +37,7 @@ const CREDENTIALS_OPEN = new RegExp(
 const BEHIND_BEGINS_HINT =
   /[./]com\/|telegram|\d:|rubygems_|_v1_|atlasv1|pat[A-Za-z0-9]{14}\.|secret_|key-|aic_/;
 const BEHIND = new RegExp(BEHIND_SOURCE, 'g');
-const BEHIND_TAIL = /[\w/:=-]*$/;
+const BEHIND_TAIL = signsOf(/[\w/:=-]/);
 const BEHIND_OPEN = new RegExp(
   String.raw`(?<=${BEHIND_PATTERNS.map(({ before }) => before).join('|')})[\w/:=-]*$`,
   'g',
@@ -57,24 +58,36 @@ const PLACEHOLDER =
   /^[$%{<[(*.#_-]|^(?:your|my|the|an?|some|example|sample|dummy|changeme|placeholder|redacted|process\.env|os\.|env\.|config\.|undefined|null|none|true|false)|[([{]|\*{3}|x{6}|\.{3}|(?<![A-Z])example|your[_-]|change[_-]?me|placeholder/;
 
 const TOKENS = new RegExp(TOKEN_SOURCE, 'g');
-const TOKEN_TAIL = /[\w.+/=~%,-]*$/;
+const TOKEN_TAIL = signsOf(/[\w.+/=~%,-]/);
 /** All that a token may begin with before it can be told from a word. */
+const TOKEN_BEGINNINGS = TOKEN_PATTERNS.flatMap(({ begins }) => begins);
 const BEGINNINGS: ReadonlySet<string> = new Set(
-  TOKEN_PATTERNS.flatMap(({ begins }) =>
-    begins.flatMap((begin) => Array.from({ length: begin.length - 1 }, (_, at) => begin.slice(0, at + 1))),
+  TOKEN_BEGINNINGS.flatMap((begin) =>
+    Array.from({ length: begin.length - 1 }, (_, at) => begin.slice(0, at + 1)),
   ),
 );
-const WHOLE_BEGINNING = new RegExp(
-  TOKEN_PATTERNS.flatMap(({ begins }) => begins.map(literally)).join('|'),
-  'y',
-);
+const WHOLE_BEGINNING = new RegExp(TOKEN_BEGINNINGS.map(literally).join('|'), 'y');
+const WORD_SIGNS = signsOf(/[A-Za-z0-9]/);
 const WORD_START = /(?<![A-Za-z0-9])[A-Za-z0-9]/g;
 
 const SUSPICIOUS =
-  /[-_:=@/]|AIza|A[KSB]IA|ACCA|ABSK|SG\.|ya29|hv[sbr]\.|dp\.|dapi|eyJ|pat[A-Z0-9]|atlasv1|xoxe|SK[a-f0-9]|[Bb]earer|BEARER/;
+  /[-_:=@/]|AIza|A[KSB]IA|ACCA|ABSK|SG\.|ya29|hv[sbr]\.|dp\.|dapi|eyJ|pat(?:[A-Z0-9]|[A-Za-z0-9]{14})|atlasv1|xoxe|SK[a-f0-9]|[Bb]earer|BEARER/;
 
 /** Behind a name, or what a header says, a value may follow. */
 const VALUE_FOLLOWS = /[:=>]["'`\s\]]{0,8}(?:[a-z]{1,6}\s{0,2})?$|bearer\s{0,2}$/i;
+
+/** Characters before a piece in which stands what makes a value of it. */
+const NEAR = 24;
+
+const followPlainWords = plainWords({
+  words: new Set([...BEGINNINGS].filter((begin) => /^[A-Za-z0-9]+$/.test(begin))),
+  joined: new Set(
+    [...TOKEN_BEGINNINGS, ...BEHIND_PATTERNS.map(({ hint }) => hint)].flatMap(
+      (begin) => /^[A-Za-z0-9]+[.-]/.exec(begin)?.[0] ?? [],
+    ),
+  ),
+  small: TOKEN_BEGINNINGS.filter((begin) => /^[a-z]+$/.test(begin)),
+});
 
 /** Keys, tokens, private keys, and passwords in addresses; docs/guards.md has the kinds. */
 export const secrets: StreamScanner = {
@@ -87,7 +100,8 @@ export const secrets: StreamScanner = {
     return !SUSPICIOUS.test(text) && !mayBegin(text);
   },
 
-  isHarmlessBehind(near, piece) {
+  isHarmlessBehind(passed, piece) {
+    const near = passed.slice(-NEAR);
     if (SUSPICIOUS.test(piece) || VALUE_FOLLOWS.test(near)) return false;
     if (!/^\s/.test(piece)) {
       const word = /\S*$/.exec(near)?.[0] ?? '';
@@ -95,6 +109,8 @@ export const secrets: StreamScanner = {
     }
     return !mayBegin(near + piece);
   },
+
+  follow: followPlainWords,
 
   scan(text, from = 0) {
     const matches: Match[] = [];
@@ -118,7 +134,7 @@ export const secrets: StreamScanner = {
     let held = Math.min(tokenFrom(text, from), keyFrom(text, from));
     if (text.includes('://')) held = Math.min(held, openAt(CREDENTIALS_OPEN, text));
     if (BEHIND_BEGINS_HINT.test(text)) {
-      BEHIND_OPEN.lastIndex = Math.max(from, openAt(BEHIND_TAIL, text));
+      BEHIND_OPEN.lastIndex = Math.max(from, tailFrom(text, BEHIND_TAIL));
       held = Math.min(held, openAt(BEHIND_OPEN, text));
     }
     if (NAMED_HINT.test(text)) held = Math.min(held, valueFrom(text));
@@ -208,15 +224,15 @@ function privateKeys(text: string, from: number): Match[] {
 
 /** Where a private key may begin that isn't over. */
 function keyFrom(text: string, from: number): number {
-  const last = text.lastIndexOf('-----BEGIN ');
-  if (last >= from) {
-    KEY_BEGINS.lastIndex = last;
-    const begin = KEY_BEGINS.exec(text);
-    if (begin?.index === last) {
-      const body = text.slice(last + begin[0].length);
-      KEY_ENDS.lastIndex = 0;
-      if (KEY_GOES_ON.test(body) && !KEY_ENDS.test(body) && body.length < LONGEST_KEY) return last;
-    }
+  KEY_BEGINS.lastIndex = from;
+  for (let begin = KEY_BEGINS.exec(text); begin; begin = KEY_BEGINS.exec(text)) {
+    const start = begin.index + begin[0].length;
+    const body = text.slice(start);
+    if (!KEY_GOES_ON.test(body)) continue;
+    KEY_ENDS.lastIndex = 0;
+    const end = KEY_ENDS.exec(body);
+    if (end) KEY_BEGINS.lastIndex = start + end.index + end[0].length;
+    else if (body.length < LONGEST_KEY) return begin.index;
   }
   return openAt(KEY_MAY_BEGIN, text.slice(-80)) + Math.max(0, text.length - 80);
 }
@@ -227,7 +243,7 @@ function openAt(pattern: RegExp, text: string): number {
 
 /** Where a token may begin whose end isn't seen yet. */
 function tokenFrom(text: string, from: number): number {
-  const start = Math.max(from, openAt(TOKEN_TAIL, text));
+  const start = Math.max(from, tailFrom(text, TOKEN_TAIL));
   WORD_START.lastIndex = start;
   for (let word = WORD_START.exec(text); word; word = WORD_START.exec(text)) {
     const { index } = word;
@@ -239,13 +255,20 @@ function tokenFrom(text: string, from: number): number {
 
 /** Whether the last word may be the beginning of a token. */
 function mayBegin(text: string): boolean {
-  let start = text.length;
-  while (start > 0 && isWordSign(text.charCodeAt(start - 1))) start--;
+  const start = tailFrom(text, WORD_SIGNS);
   return start < text.length && BEGINNINGS.has(text.slice(start));
 }
 
-function isWordSign(code: number): boolean {
-  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57);
+/** Of the first 128 characters those that match. */
+function signsOf(pattern: RegExp): Uint8Array {
+  return Uint8Array.from({ length: 128 }, (_, code) => Number(pattern.test(String.fromCharCode(code))));
+}
+
+/** Where what a text ends with begins; a pattern with `$` behind it would look at each of its characters in turn. */
+function tailFrom(text: string, signs: Uint8Array): number {
+  let start = text.length;
+  while (start > 0 && signs[text.charCodeAt(start - 1)] === 1) start--;
+  return start;
 }
 
 /** Where a value begins that is given by name and may go on. */

@@ -142,12 +142,79 @@ describe('8.6: hold-back', () => {
   });
 });
 
+describe('8.6: what a text costs', () => {
+  it('plain words need one look at each character, and words that a token begins with need more', () => {
+    const follower = secrets.follow?.();
+    const taken = (pieces: string[]): string[] => pieces.filter((piece) => follower?.takes(piece));
+    const plain = [
+      'The ',
+      'well-known',
+      ' Ada,',
+      ' born in',
+      ' 1815',
+      '. "',
+      'Yes!" ',
+      'ünder',
+      'stood; ',
+      'so\n',
+    ];
+    expect(taken(plain)).toEqual(plain);
+    const others = [
+      's',
+      'hvs',
+      'sk-',
+      'dapi',
+      'a Bearer ',
+      'x1',
+      'API',
+      'a_b',
+      'a: ',
+      '-',
+      'a.b',
+      'AKIA',
+      'key-',
+    ];
+    expect(others.filter((piece) => secrets.follow?.().takes(piece))).toEqual([]);
+  });
+
+  it.each(SETS)(
+    '$name: of a run without end a bounded part is held back, whatever it is made of',
+    (scanner) => {
+      const units = [
+        '1 ',
+        '00 1 ',
+        '+49 1 ',
+        '(0',
+        'DE89 ',
+        '030 12 ',
+        'a@',
+        'a',
+        '\u{e0067}',
+        'a.b@c ',
+        '-',
+        ': ',
+      ];
+      for (const unit of units) {
+        const redactor = new Redactor(scanner);
+        const pieces = unit.repeat(400).match(/.{1,7}/gsu) ?? [];
+        const passed = pieces.map((piece) => redactor.push(piece).length);
+        const most = scanner === secrets ? 0 : 350;
+        const isFound = redactor.tally.size > 0;
+        const held = pieces.join('').length - passed.reduce((sum, length) => sum + length, 0);
+        // Of what is found, marks are shorter or longer than what they stand for.
+        expect({ unit, isFits: isFound || held <= Math.max(most, 10) }).toEqual({ unit, isFits: true });
+      }
+    },
+  );
+});
+
 /** Parts of what scanners look for, and what stands around them. */
 const PARTS: Record<string, readonly string[]> = {
   secrets: (
     'sk-ant-|AKIA|eyJ|abcDEF123456789012345|.|-|_|:|=| |\n|://|@|postgres|redis|http|u:p@h|token|api_key|Bearer |"|x|ghp_|' +
     '-----BEGIN PRIVATE KEY-----|-----END PRIVATE KEY-----|MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQ\n|' +
-    'hooks.slack.com/services/|secret_|key-|0123456789abcdef|\\n|Proc-Type: 4|Authorization: Basic '
+    'hooks.slack.com/services/|secret_|key-|0123456789abcdef|\\n|Proc-Type: 4|Authorization: Basic |' +
+    'the |word|Ada |Bea|rer |dapi|hvs|dp|SG|s|k|key|pat|open-|. |, |2024 |ü|patabcdefghijklmn.'
   ).split('|'),
   personal_data:
     'a|b.c|@|example|.com|.|-| |+|49|0|30|(|)|1234|5678|20|4111|1111|DE89|3704|0044|0532|0130|00|/|555|ü|\n|,'.split(
@@ -159,7 +226,7 @@ const PARTS: Record<string, readonly string[]> = {
 };
 
 it.each(SETS)('8.6: $name: whatever the pieces, what comes out is what the whole would be', (scanner) => {
-  const parts = fc.array(fc.constantFrom(...(PARTS[scanner.name] ?? [])), { maxLength: 25 });
+  const parts = fc.array(fc.constantFrom(...(PARTS[scanner.name] ?? [])), { maxLength: 25, size: 'max' });
   fc.assert(
     fc.property(parts, fc.array(fc.nat(200), { maxLength: 12 }), (units, cuts) => {
       const text = units.join('');
@@ -169,6 +236,6 @@ it.each(SETS)('8.6: $name: whatever the pieces, what comes out is what the whole
       expect(streamed(scanner, pieces).join('')).toBe(whole(scanner, text));
       expect(streamed(scanner, points).join('')).toBe(whole(scanner, text));
     }),
-    { numRuns: 2000 },
+    { numRuns: Number(process.env['GUARD_RUNS'] ?? 2000) },
   );
 });
