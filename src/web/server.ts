@@ -1,6 +1,7 @@
 import { computed, signal } from '@preact/signals';
 import { type Client, createClient } from '../client/client.ts';
 import { ConnectionError, ProblemError, problemOf } from '../client/failures.ts';
+import { RelayedSocket } from './talk/relayed-socket.ts';
 import { texts } from './text/texts.ts';
 
 const KEPT_AS = 'aic.key';
@@ -12,7 +13,9 @@ export const keyWanted = signal<'no' | 'missing' | 'wrong'>('no');
 export const hasKey = computed(() => apiKey.value !== undefined);
 
 let waiting: (() => void)[] = [];
-const client = computed(() => createClient({ baseUrl: location.origin, apiKey: apiKey.value }));
+const client = computed(() =>
+  createClient({ baseUrl: location.origin, apiKey: apiKey.value, WebSocket: RelayedSocket }),
+);
 
 /** Takes a key, and repeats what was refused without it. Undefined forgets the one there is. */
 export function useKey(key: string | undefined): void {

@@ -4,7 +4,7 @@ import type { PageFile } from './files.ts';
 
 /**
  * Nothing inline, nothing from elsewhere, and no text becomes markup: https://www.w3.org/TR/CSP3/,
- * https://www.w3.org/TR/trusted-types/. The page's own streams are `'self'` too.
+ * https://www.w3.org/TR/trusted-types/. The page's own streams are `'self'` too; `relay` names one script, a worker's.
  */
 const POLICY = [
   "default-src 'none'",
@@ -16,7 +16,7 @@ const POLICY = [
   "form-action 'none'",
   "frame-ancestors 'none'",
   "require-trusted-types-for 'script'",
-  "trusted-types 'none'",
+  'trusted-types relay',
 ].join('; ');
 
 /** Their names say what is in them. */

@@ -1,7 +1,7 @@
 import { type Signal, useSignal } from '@preact/signals';
 import { useEffect, useId } from 'preact/hooks';
 import { useLocation } from 'preact-iso/router';
-import { MessageArticle, SpeakingArticle } from '../log/message.tsx';
+import { MessageArticle } from '../log/message.tsx';
 import { NoteCard } from '../log/note.tsx';
 import type { Entry } from '../talk/entries.ts';
 import { speakerOf } from '../talk/roster.ts';
@@ -103,9 +103,8 @@ function Followed({ talk, ids, lastTurn }: Beside & { talk: Talk }) {
 
 function Part({ entry, talk }: { entry: Entry; talk: Talk }) {
   const conversation = talk.conversation.value;
-  if (entry.kind === 'said') return <MessageArticle entry={entry} conversation={conversation} />;
-  if (entry.kind === 'speaking') return <SpeakingArticle entry={entry} conversation={conversation} />;
-  return <NoteCard note={entry} conversation={conversation} />;
+  if (entry.kind === 'note') return <NoteCard note={entry} conversation={conversation} />;
+  return <MessageArticle entry={entry} conversation={conversation} />;
 }
 
 /** Entries under the number of the turn that they belong to: the last before them. */

@@ -6,10 +6,10 @@ import type { Entry } from '../talk/entries.ts';
 import type { Talk } from '../talk/talk.ts';
 import { texts } from '../text/texts.ts';
 import { useFind } from './find.tsx';
-import { MessageArticle, type MessageHands, SpeakingArticle } from './message.tsx';
+import { MessageArticle, type MessageHands } from './message.tsx';
 import { NoteCard } from './note.tsx';
 import type { ProposalHands } from './proposal.tsx';
-import { AT_END_PX, useRows } from './use-rows.ts';
+import { useRows } from './use-rows.ts';
 
 /** The messages and what happened between them. */
 export function Log({ talk, hands }: { talk: Talk; hands: MessageHands & ProposalHands }) {
@@ -17,9 +17,11 @@ export function Log({ talk, hands }: { talk: Talk; hands: MessageHands & Proposa
   const entries = talk.entries.value;
   const conversation = talk.conversation.value;
   const isShort = useMemo(() => isReadAsAWhole(entries), [entries]);
-  const rows = useRows(scroller, entries.length, isShort, (index) => entries[index]?.key ?? String(index));
+  const isGrowing = entries.at(-1)?.kind === 'speaking';
+  const keyOf = (index: number): string => entries[index]?.key ?? String(index);
+  const rows = useRows(scroller, { count: entries.length, isWhole: isShort, isGrowing, keyOf });
   const find = useFind(scroller, entries, (index) => rows.toRow(index, 'center'));
-  const unseen = useUnseen(entries.length, rows.isAtEnd);
+  const unseen = useUnseen(entries.length, rows.isAtEnd());
   useKeptPlace(talk, rows, scroller);
 
   const step = (by: number): void => {
@@ -67,12 +69,13 @@ export function Log({ talk, hands }: { talk: Talk; hands: MessageHands & Proposa
           {rows.items.map(({ index, key, start }) => {
             const entry = entries[index];
             if (!entry) return null;
+            const grows = entry.kind === 'speaking';
             return (
               <div
                 key={key}
-                ref={rows.measure}
+                ref={grows ? rows.growing : rows.measure}
                 data-index={index}
-                class="row"
+                class={grows ? 'row growing' : 'row'}
                 style={{ transform: `translateY(${start}px)` }}
               >
                 <Row entry={entry} conversation={conversation} hands={hands} />
@@ -81,7 +84,7 @@ export function Log({ talk, hands }: { talk: Talk; hands: MessageHands & Proposa
           })}
         </div>
       </div>
-      {!rows.isAtEnd && (
+      {!rows.isAtEnd() && (
         <button type="button" class="to-end" onClick={rows.toEnd}>
           {unseen > 0 ? texts.talk.newMessages(unseen) : texts.talk.toEnd} <span aria-hidden="true">↓</span>
         </button>
@@ -117,14 +120,8 @@ class Row extends Component<RowProps> {
   }
 
   override render({ entry, conversation, hands }: RowProps) {
-    switch (entry.kind) {
-      case 'said':
-        return <MessageArticle entry={entry} conversation={conversation} hands={hands} />;
-      case 'speaking':
-        return <SpeakingArticle entry={entry} conversation={conversation} />;
-      default:
-        return <NoteCard note={entry} conversation={conversation} hands={hands} />;
-    }
+    if (entry.kind === 'note') return <NoteCard note={entry} conversation={conversation} hands={hands} />;
+    return <MessageArticle entry={entry} conversation={conversation} hands={hands} />;
   }
 }
 
@@ -190,10 +187,10 @@ function useKeptPlace(
       if (due === undefined || !log) return;
       clearTimeout(due);
       due = undefined;
-      const { index, offset } = latest.current.position(log.scrollTop);
+      const isAtEnd = latest.current.isAtEnd();
+      const { index, offset } = isAtEnd ? { index: -1, offset: 0 } : latest.current.position(log.scrollTop);
       const key = talk.entries.peek()[index]?.key;
-      const isAtEnd = log.scrollHeight - log.clientHeight - log.scrollTop < AT_END_PX;
-      if (isAtEnd || key === undefined) sessionStorage.removeItem(keptAs(talk));
+      if (key === undefined) sessionStorage.removeItem(keptAs(talk));
       else sessionStorage.setItem(keptAs(talk), `${key} ${Math.round(offset)}`);
     };
     // Once it stands, for asking where it is has the page laid out.

@@ -1,5 +1,5 @@
 import { useComputed } from '@preact/signals';
-import { useId } from 'preact/hooks';
+import { useEffect, useId, useReducer } from 'preact/hooks';
 import type { Conversation, Message } from '../../client/types.ts';
 import { Avatar } from '../parts/avatar.tsx';
 import type { Said, Speaking } from '../talk/entries.ts';
@@ -27,66 +27,101 @@ export interface MessageHands {
 
 /** Of an English text; what a vendor says comes with the message. */
 const CHARACTERS_PER_TOKEN = 4;
-const CHARACTERS_A_STEP = 120;
 
+/** A turn while it is spoken and when it is said, in one place, so that what stands there stays as it is. */
 export function MessageArticle({
   entry,
   conversation,
   hands,
 }: {
-  entry: Said;
+  entry: Said | Speaking;
   conversation: Conversation | undefined;
   /** None where it is only read. */
   hands?: MessageHands;
 }) {
   const id = useId();
-  const { message } = entry;
-  const { sender, role, content, timestamp, retracted, visibleTo, seq, turn } = message;
-  const isOpening = turn === 0 && role === 'moderator' && seq <= 2;
-  const model = conversation?.agents.find(({ name }) => name === sender);
+  const message = entry.kind === 'said' ? entry.message : undefined;
+  const sender = entry.kind === 'said' ? entry.message.sender : entry.agent;
+  const manner = message
+    ? `${message.role}${message.retracted ? ' retracted' : ''}${message.visibleTo ? ' whisper' : ''}`
+    : 'agent speaking';
   return (
     <article
-      class={`message ${role} ${toneOf(conversation, sender)}${retracted ? ' retracted' : ''}${visibleTo ? ' whisper' : ''}`}
+      class={`message ${manner} ${toneOf(conversation, sender)}`}
       aria-labelledby={id}
-      tabIndex={-1}
-      data-seq={seq}
+      aria-busy={message ? undefined : 'true'}
+      tabIndex={message ? -1 : undefined}
+      data-seq={message?.seq}
     >
-      <Avatar name={sender} conversation={conversation} />
+      <Avatar name={sender} conversation={conversation} isSpeaking={!message} />
       <header>
         <span class="sender" id={id} dir="auto">
           {sender}
         </span>
-        {model && role === 'agent' && <span class="model">{message.metadata.model ?? model.model}</span>}
-        {visibleTo && <span class="mark">{texts.talk.whispered(formatNames(visibleTo))}</span>}
-        {retracted && (
-          <span class="mark" title={texts.talk.retractedLong}>
-            {texts.talk.retracted}
-          </span>
+        {entry.kind === 'said' ? (
+          <Marks message={entry.message} conversation={conversation} />
+        ) : (
+          <LiveFacts entry={entry} />
         )}
-        <time dateTime={timestamp} title={formatFull(timestamp)}>
-          {formatClock(timestamp)}
-        </time>
       </header>
       <div class="body" dir="auto">
-        <Markdown text={content} isWhole />
+        <Body entry={entry} />
       </div>
-      <Facts message={message} />
-      {hands && (
-        <div class="hands">
-          <button type="button" onClick={() => hands.fork(seq)}>
-            {texts.talk.fork}
-          </button>
-          {role === 'agent' && (
-            <button type="button" onClick={() => hands.again(seq)}>
-              {texts.talk.again}
-            </button>
-          )}
-          <button type="button" disabled={isOpening || retracted === true} onClick={() => hands.retract(seq)}>
-            {texts.talk.retract}
-          </button>
-        </div>
-      )}
+      {message && <Facts message={message} />}
+      {message && hands && <Hands message={message} hands={hands} />}
     </article>
+  );
+}
+
+function Body({ entry }: { entry: Said | Speaking }) {
+  const isWhole = entry.kind === 'said';
+  const text = isWhole ? entry.message.content : entry.text.value;
+  if (text !== '') return <Markdown text={text} isWhole={isWhole} />;
+  const retryInMs = isWhole ? undefined : entry.retryInMs.value;
+  return (
+    <>
+      {retryInMs !== undefined && <p class="waiting">{texts.talk.tryingAgain(formatDuration(retryInMs))}</p>}
+      <span class="dots" aria-hidden="true" />
+    </>
+  );
+}
+
+function Marks({ message, conversation }: { message: Message; conversation: Conversation | undefined }) {
+  const { sender, role, timestamp, retracted, visibleTo, metadata } = message;
+  const model = conversation?.agents.find(({ name }) => name === sender);
+  return (
+    <>
+      {model && role === 'agent' && <span class="model">{metadata.model ?? model.model}</span>}
+      {visibleTo && <span class="mark">{texts.talk.whispered(formatNames(visibleTo))}</span>}
+      {retracted && (
+        <span class="mark" title={texts.talk.retractedLong}>
+          {texts.talk.retracted}
+        </span>
+      )}
+      <time dateTime={timestamp} title={formatFull(timestamp)}>
+        {formatClock(timestamp)}
+      </time>
+    </>
+  );
+}
+
+function Hands({ message, hands }: { message: Message; hands: MessageHands }) {
+  const { seq, role, turn, retracted } = message;
+  const isOpening = turn === 0 && role === 'moderator' && seq <= 2;
+  return (
+    <div class="hands">
+      <button type="button" onClick={() => hands.fork(seq)}>
+        {texts.talk.fork}
+      </button>
+      {role === 'agent' && (
+        <button type="button" onClick={() => hands.again(seq)}>
+          {texts.talk.again}
+        </button>
+      )}
+      <button type="button" disabled={isOpening || retracted === true} onClick={() => hands.retract(seq)}>
+        {texts.talk.retract}
+      </button>
+    </div>
   );
 }
 
@@ -122,49 +157,16 @@ function Facts({ message: { metadata } }: { message: Message }) {
   );
 }
 
-/** A turn while it is being spoken; it becomes the message in the same place. */
-export function SpeakingArticle({
-  entry,
-  conversation,
-}: {
-  entry: Speaking;
-  conversation: Conversation | undefined;
-}) {
-  const id = useId();
-  const { agent } = entry;
-  const hasText = useComputed(() => entry.text.value !== '');
-  const retryInMs = entry.retryInMs.value;
-  return (
-    <article
-      class={`message agent speaking ${toneOf(conversation, agent)}`}
-      aria-labelledby={id}
-      aria-busy="true"
-    >
-      <Avatar name={agent} conversation={conversation} isSpeaking />
-      <header>
-        <span class="sender" id={id} dir="auto">
-          {agent}
-        </span>
-        <LiveFacts entry={entry} />
-      </header>
-      <div class="body" dir="auto">
-        {retryInMs !== undefined && (
-          <p class="waiting">{texts.talk.tryingAgain(formatDuration(retryInMs))}</p>
-        )}
-        {hasText.value ? <GrowingBody entry={entry} /> : <span class="dots" aria-hidden="true" />}
-      </div>
-    </article>
-  );
-}
-
-function GrowingBody({ entry }: { entry: Speaking }) {
-  return <Markdown text={entry.text.value} isWhole={false} />;
-}
-
 function LiveFacts({ entry: { text, startedAt, firstAt } }: { entry: Speaking }) {
-  // Read and written anew some times a second, and not with each word.
-  const steps = useComputed(() => Math.ceil(text.value.length / CHARACTERS_A_STEP));
-  if (startedAt === undefined || firstAt === undefined || steps.value === 0) return null;
+  // Read and written anew once a second, and not with each word.
+  const isBegun = useComputed(() => text.value !== '');
+  const [, tick] = useReducer((seconds: number) => seconds + 1, 0);
+  useEffect(() => {
+    if (!isBegun.value) return undefined;
+    const ticking = setInterval(() => tick(undefined), 1000);
+    return () => clearInterval(ticking);
+  }, [isBegun.value]);
+  if (startedAt === undefined || firstAt === undefined || !isBegun.value) return null;
   const tokens = text.peek().length / CHARACTERS_PER_TOKEN;
   const seconds = (performance.now() - firstAt) / 1000;
   const facts = [

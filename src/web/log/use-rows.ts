@@ -1,16 +1,21 @@
 import {
   elementScroll,
-  observeElementOffset,
   observeElementRect,
   type VirtualItem,
   Virtualizer,
+  type VirtualizerOptions,
 } from '@tanstack/virtual-core';
-import { useLayoutEffect, useReducer, useState } from 'preact/hooks';
+import { useLayoutEffect, useMemo, useReducer, useRef, useState } from 'preact/hooks';
+import { type End, followEnd } from './end.ts';
 
 const OVERSCAN = 6;
 const ESTIMATED_HEIGHT = 168;
+/** What stands behind the last row: log.css knows it as the padding of the row that grows. */
+const PADDING_END = 28;
+/** Of a row that grows: what it has at least, without the padding behind it. */
+const GROWING_HEIGHT = 76;
 /** So near to its end a reader wants to stay there. */
-export const AT_END_PX = 48;
+const AT_END_PX = 48;
 
 /** Frames that finding a place again may take, and for which it stays there. */
 const RESTORED_IN_STEPS = 40;
@@ -20,7 +25,9 @@ export interface Rows {
   items: readonly VirtualItem[];
   height: number;
   measure: (element: HTMLElement | null) => void;
-  isAtEnd: boolean;
+  /** In place of `measure` for the last row while it grows. */
+  growing: (element: HTMLElement | null) => void;
+  isAtEnd: () => boolean;
   toEnd: () => void;
   /** Brings a row into view. */
   toRow: (index: number, align: 'start' | 'center') => void;
@@ -30,45 +37,79 @@ export interface Rows {
   restore: (index: number, offset: number, done: () => void) => void;
 }
 
+interface Shown {
+  count: number;
+  /** Whether all of it is worth having as nodes. */
+  isWhole: boolean;
+  /** Whether the last row grows. */
+  isGrowing: boolean;
+  keyOf: (index: number) => string;
+}
+
+type Log = Virtualizer<HTMLElement, HTMLElement>;
+
 /**
  * The rows of a log that are worth having as nodes. It stays at the end while it is there; whoever has scrolled up
  * stays where they are, whatever grows.
  *
- * @param isWhole whether all of it is worth it
+ * The row that grows reaches over the end of all others, and is measured when it has ended: to measure it at each
+ * step costs more than to show it.
  */
-export function useRows(
-  scroller: { current: HTMLElement | null },
-  count: number,
-  isWhole: boolean,
-  keyOf: (index: number) => string,
-): Rows {
+export function useRows(scroller: { current: HTMLElement | null }, shown: Shown): Rows {
+  const { count, isWhole, isGrowing, keyOf } = shown;
   const [, update] = useReducer((times: number) => times + 1, 0);
-  const options = {
+  const end = useRef<End>(undefined);
+  const grown = useRef<{ key: string; element: HTMLElement | null }>(undefined);
+  const rendered = useRef<{ items: readonly VirtualItem[]; height: number }>(undefined);
+  const options: VirtualizerOptions<HTMLElement, HTMLElement> = {
     count,
     getScrollElement: () => scroller.current,
-    estimateSize: () => ESTIMATED_HEIGHT,
+    estimateSize: (index) => (isGrowing && index === count - 1 ? GROWING_HEIGHT : ESTIMATED_HEIGHT),
     getItemKey: keyOf,
     overscan: isWhole ? count : OVERSCAN,
     anchorTo: 'end' as const,
     followOnAppend: true,
     scrollEndThreshold: AT_END_PX,
     paddingStart: 20,
-    paddingEnd: 28,
+    paddingEnd: PADDING_END,
     observeElementRect,
-    observeElementOffset,
+    observeElementOffset(_virtualizer, tell) {
+      const log = scroller.current;
+      if (!log) return undefined;
+      end.current = followEnd(log, AT_END_PX, tell, () => update(undefined));
+      return end.current.stop;
+    },
     scrollToFn: elementScroll,
-    onChange: () => update(undefined),
+    onChange(virtualizer) {
+      const before = rendered.current;
+      const isSame =
+        before?.items === virtualizer.getVirtualItems() && before.height === virtualizer.getTotalSize();
+      if (!isSame) update(undefined);
+    },
   };
-  const [virtualizer] = useState(() => new Virtualizer<HTMLElement, HTMLElement>(options));
+  const [virtualizer] = useState<Log>(() => new Virtualizer(options));
+  const growingKey = isGrowing ? keyOf(count - 1) : undefined;
+  if (grown.current && grown.current.key !== growingKey) {
+    settle(virtualizer, grown.current);
+    grown.current = undefined;
+  }
+  if (growingKey !== undefined) grown.current ??= { key: growingKey, element: null };
   virtualizer.setOptions(options);
   useLayoutEffect(() => virtualizer._didMount(), [virtualizer]);
   useLayoutEffect(() => virtualizer._willUpdate());
-  const isAtEnd = count === 0 || virtualizer.isAtEnd(AT_END_PX);
+  rendered.current = { items: virtualizer.getVirtualItems(), height: virtualizer.getTotalSize() };
+  const growing = useMemo(
+    () => (element: HTMLElement | null) => {
+      if (grown.current && element) grown.current.element = element;
+      end.current?.watch(element);
+    },
+    [],
+  );
   return {
-    items: virtualizer.getVirtualItems(),
-    height: virtualizer.getTotalSize(),
+    ...rendered.current,
     measure: virtualizer.measureElement,
-    isAtEnd,
+    growing,
+    isAtEnd: () => count === 0 || (end.current?.isThere() ?? true),
     toEnd: () => virtualizer.scrollToEnd(),
     toRow: (index, align) => virtualizer.scrollToIndex(index, { align }),
     position(offset) {
@@ -92,4 +133,17 @@ export function useRows(
       step();
     },
   };
+}
+
+/** Notes how high the row has become that no longer grows; nothing moves for it, since it stands there already. */
+function settle(virtualizer: Log, { key, element }: { key: string; element: HTMLElement | null }): void {
+  const { options } = virtualizer;
+  const index = options.count - 1;
+  if (!element?.isConnected || options.getItemKey(index) !== key) return;
+  const { anchorTo } = options;
+  options.anchorTo = 'start';
+  virtualizer.shouldAdjustScrollPositionOnItemSizeChange = () => false;
+  virtualizer.resizeItem(index, element.offsetHeight - PADDING_END);
+  virtualizer.shouldAdjustScrollPositionOnItemSizeChange = undefined;
+  options.anchorTo = anchorTo;
 }

@@ -4,6 +4,7 @@ import type { Conversation, StreamFrame } from '../../client/types.ts';
 import { ask, currentClient, newKey } from '../server.ts';
 import { applyTo, type Entry } from './entries.ts';
 import { patched } from './patch.ts';
+import { soon } from './soon.ts';
 
 export type Connection = 'loading' | 'open' | 'lost' | 'ended' | 'missing';
 
@@ -22,8 +23,6 @@ export interface Talk {
   learn(conversation: Conversation): void;
 }
 
-/** What comes within so many milliseconds is shown together, so that fast speech costs no more than slow. */
-const TOGETHER_MS = 100;
 /** Behind what changes a conversation, before it is asked how it is. */
 const ASK_BEHIND_MS = 250;
 /** A connection that brings nothing for so long, of a talk that runs, is asked about. */
@@ -43,7 +42,7 @@ export function followTalk(id: string, ending: AbortSignal): Talk {
   const heard: Signal<StreamFrame | undefined> = signal(undefined);
   let entries: Entry[] = [];
   let waiting: StreamFrame[] = [];
-  let flushing: ReturnType<typeof setTimeout> | undefined;
+  let flushing: (() => void) | undefined;
   let asking: ReturnType<typeof setTimeout> | undefined;
   let cursor: string | undefined;
   /** Of the history: up to the last event that there was when it was asked for. */
@@ -91,8 +90,7 @@ export function followTalk(id: string, ending: AbortSignal): Talk {
     cursor = frame.cursor;
     lastHeard = performance.now();
     waiting.push(frame);
-    // The first of a history comes at once, and then in pieces that leave the page its turn.
-    flushing ??= setTimeout(flush, isLive.value || entries.length > 0 ? TOGETHER_MS : 0);
+    flushing ??= soon(flush);
   };
 
   async function follow(): Promise<void> {
@@ -117,7 +115,7 @@ export function followTalk(id: string, ending: AbortSignal): Talk {
         });
         for await (const frame of frames) take(frame);
         connection.value = 'ended';
-        if (flushing !== undefined) clearTimeout(flushing);
+        flushing?.();
         flush();
         askBehind();
         return;
@@ -172,7 +170,7 @@ export function followTalk(id: string, ending: AbortSignal): Talk {
     connection.value = error instanceof ProblemError && error.status === 404 ? 'missing' : 'lost';
   });
   ending.addEventListener('abort', () => {
-    clearTimeout(flushing);
+    flushing?.();
     clearTimeout(asking);
   });
   return { id, conversation, entries: shown, connection, isLive, heard, learn };

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useMemo, useReducer } from 'preact/hooks';
 
 /** What models call languages, where the highlighter calls them otherwise. */
 const ALIASES: Record<string, string> = {
@@ -38,36 +38,50 @@ export function Code({
   language?: string | undefined;
   isClosed: boolean;
 }) {
-  const [colours, setColours] = useState<{ of: string; nodes: ComponentChildren } | undefined>(undefined);
   const name =
     (language ?? '')
       .trim()
       .split(/[\s,{]/)[0]
       ?.toLowerCase() ?? '';
+  const isColoured = isClosed && name !== '' && text.length <= MAX_COLOURED;
+  const [, loaded] = useReducer((times: number) => times + 1, 0);
   useEffect(() => {
-    if (!isClosed || name === '' || text.length > MAX_COLOURED) return undefined;
-    let isWanted = true;
-    colour(text, ALIASES[name] ?? name).then(
-      (nodes) => isWanted && setColours({ of: text, nodes }),
-      // A language that it doesn't know stays without colours.
-      () => {},
-    );
-    return () => {
-      isWanted = false;
-    };
-  }, [isClosed, text, name]);
+    if (!isColoured || highlighter) return;
+    loading ??= load();
+    // Without it, code stays without colours.
+    loading.then(loaded, () => {});
+  }, [isColoured]);
+  const nodes = useMemo(
+    () => (isColoured && highlighter ? coloured(highlighter, text, ALIASES[name] ?? name) : text),
+    [isColoured, highlighter, text, name],
+  );
   return (
     <pre dir="ltr" tabIndex={0} data-language={name === '' ? undefined : name}>
-      <code>{colours?.of === text ? colours.nodes : text}</code>
+      <code>{nodes}</code>
     </pre>
   );
 }
 
-async function colour(text: string, language: string): Promise<ComponentChildren> {
+type Highlighter = Pick<typeof import('@speed-highlight/core/tokenize'), 'tokenizeWith'> &
+  typeof import('./languages.ts');
+
+/** Kept when it is there, so that what is closed later is shown with its colours at once. */
+let highlighter: Highlighter | undefined;
+let loading: Promise<void> | undefined;
+
+async function load(): Promise<void> {
   const [{ tokenizeWith }, { LANGUAGES }] = await Promise.all([
     import('@speed-highlight/core/tokenize'),
     import('./languages.ts'),
   ]);
+  highlighter = { tokenizeWith, LANGUAGES };
+}
+
+function coloured(
+  { tokenizeWith, LANGUAGES }: Highlighter,
+  text: string,
+  language: string,
+): ComponentChildren {
   if (!LANGUAGES[language]) return text;
   const nodes: ComponentChildren[] = [];
   const take = (piece: string, type?: string): void => {
