@@ -2,10 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type FastifyInstance, fastify } from 'fastify';
 import packageJson from '../package.json' with { type: 'json' };
-import type { Backend } from './backends/backend.ts';
-import { openEmbedded } from './backends/embedded.ts';
+import { openBackend } from './backends/open.ts';
 import { type Config, secretsOf } from './config/config.ts';
-import { type ModelSettings, modelSettingsOf, modelsIn, nameInTable } from './config/model-settings.ts';
+import { modelsIn } from './config/model-settings.ts';
 import { endOverduePauses } from './conversation/hands/overdue.ts';
 import type { Happening } from './conversation/happenings.ts';
 import type { Ending } from './conversation/log/events.ts';
@@ -22,8 +21,8 @@ import { registerOpenAiDoor } from './doors/openai/door.ts';
 import { lazyWebhooks } from './doors/webhooks/lazy.ts';
 import { configuredEmbedding } from './embedding.ts';
 import { configuredGuards } from './guards/configured.ts';
-import type { EmbeddingOptions } from './knowledge/local.ts';
 import { Reader } from './knowledge/reading/reader.ts';
+import { laneSettingsInForce, priceInForce } from './models.ts';
 import { createJournal } from './observability/journal.ts';
 import { createLogger, type LineSink, type Logger } from './observability/logger.ts';
 import { createMetrics } from './observability/metrics.ts';
@@ -32,10 +31,8 @@ import type { Tracing } from './observability/tracing.ts';
 import { DIRECT_LANE } from './protection/direct.ts';
 import { LimitedKeyBudgets } from './protection/key-budgets.ts';
 import { type CircuitChange, createLanes } from './protection/lanes.ts';
-import type { ProtectionKind } from './protection/redis/protection.ts';
-import { type LaneSettings, laneSettingsFor } from './protection/settings.ts';
 import { createProviders } from './providers/catalog.ts';
-import { pricedModels, priceOf } from './providers/prices.ts';
+import { pricedModels } from './providers/prices.ts';
 import { vendorSettings } from './providers/vendor-settings.ts';
 import { keysInForce } from './security/key-file.ts';
 import { createSanitiser } from './security/sanitise.ts';
@@ -127,31 +124,17 @@ export async function compose(
   };
   const tracer = tracing?.tracer ?? UNTRACED;
 
-  const modelSettings = (provider: string, model: string): ModelSettings =>
-    modelSettingsOf(config.MODEL_SETTINGS ?? {}, provider, model);
-  const laneSettings = (provider: string, model: string): LaneSettings => {
-    const table = config.MODEL_SETTINGS ?? {};
-    const { firstTokenTimeoutSeconds, callTimeoutSeconds } = modelSettings(provider, model);
-    const account = table[provider];
-    const name = nameInTable(table, provider, model);
-    return laneSettingsFor(provider, {
-      firstTokenMs: (firstTokenTimeoutSeconds ?? config.FIRST_TOKEN_TIMEOUT_SECONDS) * 1000,
-      totalMs: (callTimeoutSeconds ?? config.CALL_TIMEOUT_SECONDS) * 1000,
-      requestsPerMinute: account?.requestsPerMinute,
-      tokensPerMinute: account?.tokensPerMinute,
-      maxConcurrentCalls: account?.maxConcurrentCalls,
-      own: name === undefined ? undefined : { name, ...table[`${provider}/${name}`] },
-      circuit: { failures: config.CIRCUIT_FAILURES, openMs: config.CIRCUIT_OPEN_SECONDS * 1000 },
-    });
-  };
-  const priceFor = (provider: string, model: string) =>
-    modelSettings(provider, model).price ?? priceOf(provider, model);
+  const priceFor = (provider: string, model: string) => priceInForce(config, provider, model);
   const lanesLog = logger.child({ logger: 'lanes' });
   const onCircuit = (change: CircuitChange): void => {
     metrics.circuitChanged(change);
     lanesLog.warn(change, 'circuit.changed');
   };
-  const lanes = createLanes(laneSettings, { onChange: onCircuit }, backend.protection);
+  const lanes = createLanes(
+    (provider, model) => laneSettingsInForce(config, provider, model),
+    { onChange: onCircuit },
+    backend.protection,
+  );
   const bindModel: BindModel = (id, model) => {
     const provider = extra.providers?.get(id) ?? providers.find(id);
     if (!provider) return undefined;
@@ -306,51 +289,6 @@ export async function compose(
       await backend.close();
     },
   };
-}
-
-async function openBackend(
-  config: Config,
-  logger: Logger,
-  holder: string | null,
-  embedding: EmbeddingOptions,
-  meters: {
-    appended: (milliseconds: number) => void;
-    protectionShared: (kind: ProtectionKind, isShared: boolean) => void;
-  },
-): Promise<Backend> {
-  const { REDIS_URL, DATA_DIR, DAILY_COST_LIMIT_USD } = config;
-  if (REDIS_URL === undefined) {
-    const since = holder && `${holder}, started ${new Date().toISOString()}`;
-    return openEmbedded(DATA_DIR, since, DAILY_COST_LIMIT_USD, meters.appended, embedding);
-  }
-  // What one process alone doesn't need isn't loaded there.
-  const { openDistributed } = await import('./backends/distributed.ts');
-  const log = logger.child({ logger: 'redis' });
-  const onTrouble = (error: unknown): void => log.warn({ error }, 'redis.trouble');
-  const backend = openDistributed(
-    REDIS_URL.reveal(),
-    DATA_DIR,
-    DAILY_COST_LIMIT_USD,
-    {
-      onAppend: meters.appended,
-      onTrouble,
-      onFallback: (kind) => {
-        meters.protectionShared(kind, false);
-        log.warn({ kind }, 'protection.local');
-      },
-      onRecovery: (kind) => {
-        meters.protectionShared(kind, true);
-        log.info({ kind }, 'protection.shared');
-      },
-    },
-    embedding,
-  );
-  const warn = async (): Promise<void> => {
-    const warning = await backend.durabilityWarning();
-    if (warning !== undefined) log.warn({ warning }, 'redis.durability');
-  };
-  warn().catch(onTrouble);
-  return backend;
 }
 
 /** Unique across restarts and instances by 72 random bits a process, and then by counting. */

@@ -34,9 +34,9 @@ enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/compiled', impo
 
 // Only now, for on an older runtime the storage's native part would crash as it is loaded.
 const { keepHeapSmall } = await import('./memory.ts');
-const { ConfigurationError, openTelemetryVariables, readConfig, secretsOf } = await import(
-  './config/config.ts'
-);
+const { readConfig, secretsOf } = await import('./config/config.ts');
+const { ConfigurationError } = await import('./config/configuration-error.ts');
+const { openTelemetryVariables } = await import('./config/dot-env.ts');
 const { createMasker } = await import('./security/secrets.ts');
 /** Whatever the process says as it crashes, it says without secrets; those of the configuration are known once it is read. */
 let mask = createMasker([]);

@@ -12,7 +12,8 @@ import { recordAfter } from '../../src/conversation/log/record.ts';
 import type { ConversationSettings } from '../../src/conversation/log/settings.ts';
 import { DEFAULT_TENANT } from '../../src/protocol/events.ts';
 import { openDatabase } from '../../src/storage/sqlite/database.ts';
-import { createWriter, type WriteOperation } from '../../src/storage/sqlite/writer.ts';
+import type { WriteOperation } from '../../src/storage/sqlite/operations.ts';
+import { createWriter } from '../../src/storage/sqlite/writer.ts';
 
 export interface ArchiveOptions {
   conversations: number;

@@ -48,12 +48,13 @@ export function openEmbedded(
       },
       ownKey: () => keyIn(folder),
     },
-    dailyBudget: dailyLimitUsd === Infinity ? undefined : new LocalDailyBudget(dailyLimitUsd, storage, now),
+    dailyBudget:
+      dailyLimitUsd === Infinity ? undefined : new LocalDailyBudget(dailyLimitUsd, storage.spending, now),
     fileBytes: () => storage.fileBytes(),
     protection: UNSHARED,
     tickets: new LocalTickets(() => performance.now()),
     leases: new LocalLeases(),
-    keyLedger: new LocalKeyLedger(storage),
+    keyLedger: new LocalKeyLedger(storage.spending),
     sharedCounts: undefined,
     createRunner: (hooks) =>
       new LocalRunner({

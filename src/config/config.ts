@@ -1,5 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { parseEnv } from 'node:util';
+import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { GUARD_MODES } from '../conversation/stages/guard.ts';
 import { isLoopback } from '../security/addresses.ts';
@@ -8,18 +7,9 @@ import { parseKeys } from '../security/keyring.ts';
 import { createMasker, Secret } from '../security/secrets.ts';
 import { parseRedisUrl } from '../storage/redis/url.ts';
 import { remoteAgents } from './a2a-agents.ts';
+import { ConfigurationError } from './configuration-error.ts';
+import { readDotEnv } from './dot-env.ts';
 import { modelTable } from './model-settings.ts';
-
-/** The start is refused. One line per fault: the variable, what it got, what it takes. */
-export class ConfigurationError extends Error {
-  override readonly name = 'ConfigurationError';
-  readonly faults: readonly string[];
-
-  constructor(faults: readonly string[]) {
-    super(faults.join('\n'));
-    this.faults = faults;
-  }
-}
 
 const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)$/;
 
@@ -289,56 +279,6 @@ function faultsOfEmbeddings(given: Readonly<Record<string, string>>): string[] {
 function besides(name: string, value: string, other: string): string {
   return `${name}: got ${JSON.stringify(value)}, takes nothing where ${other} is set: set one of the two`;
 }
-
-const SERVICE_NAME = 'ai-conversation-platform';
-
-/**
- * The variables that OpenTelemetry's SDK reads by itself, from the environment and a `.env` file, with a name
- * for the service where none is given.
- */
-export function openTelemetryVariables(
-  variables: NodeJS.ProcessEnv,
-  dotEnvPath = '.env',
-): Record<string, string> {
-  const all = [...Object.entries(readDotEnv(dotEnvPath)), ...Object.entries(variables)];
-  const given: Record<string, string> = {};
-  for (const [name, value] of all) if (name.startsWith('OTEL_') && value) given[name] = value.trimEnd();
-  if (/(?:^|,)\s*service\.name\s*=/.test(given['OTEL_RESOURCE_ATTRIBUTES'] ?? '')) return given;
-  return { OTEL_SERVICE_NAME: SERVICE_NAME, ...given };
-}
-
-/** @throws ConfigurationError where it can't be read, or is no text */
-function readDotEnv(path: string): NodeJS.Dict<string> {
-  if (!existsSync(path)) return {};
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (error) {
-    throw new ConfigurationError([`${path}: can't be read: ${(error as NodeJS.ErrnoException).code}`]);
-  }
-  const text = decode(bytes);
-  if (text === undefined) {
-    throw new ConfigurationError([`${path}: is neither UTF-8 nor UTF-16 with a mark; save it as UTF-8`]);
-  }
-  return parseEnv(text.replaceAll(/\r\n?/g, '\n'));
-}
-
-/** The text without its byte order mark; Windows writes UTF-16 with one. Undefined where it is in another encoding. */
-function decode(bytes: Buffer): string | undefined {
-  const encoding = UTF_16.find(([mark]) => bytes.subarray(0, 2).equals(mark))?.[1] ?? 'utf-8';
-  try {
-    const text = new TextDecoder(encoding, { fatal: true }).decode(bytes);
-    // UTF-16 without a mark passes for UTF-8.
-    return text.includes('\0') ? undefined : text;
-  } catch {
-    return undefined;
-  }
-}
-
-const UTF_16 = [
-  [Buffer.of(0xff, 0xfe), 'utf-16le'],
-  [Buffer.of(0xfe, 0xff), 'utf-16be'],
-] as const;
 
 /** A value as it may be shown: no key, no password of a URL, and nothing that looks like a key gone astray. */
 function shown(name: string, value: string): string {

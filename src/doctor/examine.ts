@@ -1,6 +1,7 @@
 import { accessSync, constants, existsSync, statfsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { type Config, ConfigurationError, readConfig } from '../config/config.ts';
+import { type Config, readConfig } from '../config/config.ts';
+import { ConfigurationError } from '../config/configuration-error.ts';
 import { LocalLive } from '../live/local.ts';
 import { readSqliteStorage } from '../storage/sqlite/storage.ts';
 import { askAgents } from './agents.ts';

@@ -5,9 +5,10 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { initialRecord } from '../../src/conversation/log/record.ts';
 import { openDatabase } from '../../src/storage/sqlite/database.ts';
 import { GroupCommit } from '../../src/storage/sqlite/group-commit.ts';
+import type { WriteOperation } from '../../src/storage/sqlite/operations.ts';
 import { openSqliteStorage } from '../../src/storage/sqlite/storage.ts';
 import { pairsOf } from '../../src/storage/sqlite/topics.ts';
-import { createWriter, type WriteOperation } from '../../src/storage/sqlite/writer.ts';
+import { createWriter } from '../../src/storage/sqlite/writer.ts';
 import {
   Announced,
   agent,

@@ -1,12 +1,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import {
-  ConfigurationError,
-  openTelemetryVariables,
-  readConfig,
-  secretsOf,
-} from '../../src/config/config.ts';
+import { readConfig, secretsOf } from '../../src/config/config.ts';
+import { ConfigurationError } from '../../src/config/configuration-error.ts';
+import { openTelemetryVariables } from '../../src/config/dot-env.ts';
 import { failToStart, temporaryFolder } from '../fixtures/server.ts';
 
 const NO_FILE = '/nonexistent/.env';

@@ -1,6 +1,6 @@
 import { StorageRefusal } from '../../conversation/log/refusal.ts';
 import { AppError } from '../../errors.ts';
-import type { WriteOperation, WriteResult } from './writer.ts';
+import type { WriteOperation, WriteResult } from './operations.ts';
 
 interface Waiting {
   operation: WriteOperation;

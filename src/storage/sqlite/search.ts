@@ -12,8 +12,8 @@ import {
 } from '../search/ranked-search.ts';
 import type { Beginnings } from './beginnings.ts';
 import { INDEXED_AT_ONCE } from './message-words.ts';
+import type { WriteOperation, WriteResult } from './operations.ts';
 import { toMessage } from './records.ts';
-import type { WriteOperation, WriteResult } from './writer.ts';
 
 type Submit = (operation: Extract<WriteOperation, { kind: 'index' | 'tidy' }>) => Promise<WriteResult>;
 

@@ -22,35 +22,30 @@ import {
   toEntry,
 } from '../../conversation/log/log.ts';
 import type { LiveAnnouncer } from '../../conversation/stream/live.ts';
-import { AppError } from '../../errors.ts';
-import { DEFAULT_TENANT } from '../../protocol/events.ts';
 import { MessagePage } from '../message-page.ts';
 import { RecentMessages } from '../recent-messages.ts';
 import { Beginnings } from './beginnings.ts';
+import { SqliteCatalog } from './catalog.ts';
 import { DATABASE_FILE, openDatabase, openDatabaseToRead, sizeOf } from './database.ts';
 import { SqliteFeed } from './feed.ts';
 import { GroupCommit } from './group-commit.ts';
-import { FIND_BY_ID, FIND_OF_TENANT, type ListedRow, listingQuery } from './listing.ts';
 import { lockDirectory } from './lock.ts';
 import { READ_ON, readLog } from './log.ts';
-import { toMessage, toRecord } from './records.ts';
+import type { WriteOperation, WriteResult } from './operations.ts';
+import { toMessage } from './records.ts';
 import { SqliteScenarios } from './scenarios.ts';
 import { SqliteSearch } from './search.ts';
-import { createWriter, type WriteOperation, type WriteResult } from './writer.ts';
+import { SqliteSpending } from './spending.ts';
+import { Statements } from './statements.ts';
+import { createWriter } from './writer.ts';
 
 export interface SqliteStorage extends ConversationLog, ConversationCatalog {
   readonly scenarios: SqliteScenarios;
   readonly feed: ConversationFeed;
   readonly search: SqliteSearch;
   close(): void;
-  /** US dollars that calls of a day (UTC, `2026-01-31`) have cost, as far as that was noted. */
-  spentOn(day: string): number;
-  /** Notes what a call has cost. */
-  noteSpending(day: string, usd: number): Promise<void>;
-  /** What calls of a key's conversations have taken on a day, as far as that was noted. */
-  spentBy(day: string, key: string): { tokens: number; costUsd: number };
-  /** Notes what a call took. */
-  noteKeySpending(day: string, key: string, took: { tokens: number; costUsd: number }): Promise<void>;
+  /** What calls have cost, by days. */
+  readonly spending: SqliteSpending;
   /** Whose a conversation is: its tenant, and the API key that made it. */
   ownerOf(conversationId: string): { tenant: string; key: string | undefined };
   /** The sizes of its files. */
@@ -95,6 +90,7 @@ class Storage implements SqliteStorage {
   readonly scenarios: SqliteScenarios;
   readonly feed: SqliteFeed;
   readonly search: SqliteSearch;
+  readonly spending: SqliteSpending;
   readonly #lock: { release: () => void };
   readonly #onAppend: (milliseconds: number) => void;
   readonly #commits: GroupCommit;
@@ -102,7 +98,8 @@ class Storage implements SqliteStorage {
   readonly #beginnings: Beginnings;
   /** The logs of conversations that began this moment, until their runs read them: no more than run at once. */
   readonly #openings = new Map<string, LogEntry[]>();
-  readonly #statements = new Map<string, Database.Statement>();
+  readonly #statements: Statements;
+  readonly #catalog: SqliteCatalog;
 
   constructor(
     database: Database.Database,
@@ -114,6 +111,8 @@ class Storage implements SqliteStorage {
     this.#lock = lock;
     this.#onAppend = onAppend;
     this.#beginnings = new Beginnings(database);
+    this.#statements = new Statements(database);
+    this.#catalog = new SqliteCatalog(this.#statements, this.#beginnings);
     this.feed = new SqliteFeed(database);
     const write = createWriter(database);
     this.#commits = new GroupCommit(
@@ -130,10 +129,10 @@ class Storage implements SqliteStorage {
         this.feed.grew();
       },
     );
-    this.scenarios = new SqliteScenarios(database, (operation) => this.#commits.submit(operation));
-    this.search = new SqliteSearch(database, this.#beginnings, (operation) =>
-      this.#commits.submit(operation),
-    );
+    const submit = (operation: WriteOperation) => this.#commits.submit(operation);
+    this.scenarios = new SqliteScenarios(database, submit);
+    this.search = new SqliteSearch(database, this.#beginnings, submit);
+    this.spending = new SqliteSpending(database, submit);
   }
 
   async append(
@@ -161,7 +160,7 @@ class Storage implements SqliteStorage {
   async getContext(conversationId: string, limit: number): Promise<ContextMessage[]> {
     const remembered = this.#recent.get(conversationId, limit);
     if (remembered) return remembered;
-    const rows = this.#all<{ json: string }>(
+    const rows = this.#statements.all<{ json: string }>(
       `SELECT json FROM events
        WHERE conversation = (SELECT key FROM conversations WHERE id = ?) AND type = 'message'
        ORDER BY seq DESC LIMIT ?`,
@@ -169,7 +168,7 @@ class Storage implements SqliteStorage {
       limit,
     );
     const messages = rows.map((row) => toContext(toMessage(row))).reverse();
-    const [end] = this.#all<{ seq: number }>(
+    const [end] = this.#statements.all<{ seq: number }>(
       'SELECT last_seq AS seq FROM conversations WHERE id = ?',
       conversationId,
     );
@@ -178,7 +177,7 @@ class Storage implements SqliteStorage {
   }
 
   async isTerminated(conversationId: string): Promise<boolean | undefined> {
-    const [row] = this.#all<{ status: string }>(
+    const [row] = this.#statements.all<{ status: string }>(
       'SELECT status FROM conversations WHERE id = ?',
       conversationId,
     );
@@ -195,7 +194,7 @@ class Storage implements SqliteStorage {
       this.#openings.delete(conversationId);
       return opening;
     }
-    return readLog(this.#statement<LogEntry>(READ_ON), conversationId, afterSeq, limit);
+    return readLog(this.#statements.of<LogEntry>(READ_ON), conversationId, afterSeq, limit);
   }
 
   async create(conversation: NewConversation): Promise<CreateOutcome> {
@@ -217,25 +216,15 @@ class Storage implements SqliteStorage {
   }
 
   async get(tenant: TenantScope, conversationId: string): Promise<ConversationRecord | undefined> {
-    return this.#recordsOf(this.#rowsOf(tenant, conversationId))[0];
+    return this.#catalog.get(tenant, conversationId);
   }
 
   async list(
     tenant: TenantScope,
     filter: ConversationFilter,
-    { limit, cursor }: { limit: number; cursor?: string | undefined },
+    page: { limit: number; cursor?: string | undefined },
   ): Promise<Page<ConversationRecord>> {
-    const before = cursor === undefined ? undefined : parseListCursor(cursor);
-    const query = listingQuery(this.#database, tenant, filter, before, limit + 1);
-    if (query === 'nothing') return { items: [], nextCursor: null };
-    const rows = this.#all<ListedRow>(query.sql, ...query.parameters);
-    const { items, nextCursor } = page(
-      rows,
-      limit,
-      (row) => row,
-      ({ key }) => `k${key.toString(36)}`,
-    );
-    return { items: this.#recordsOf(items), nextCursor };
+    return this.#catalog.list(tenant, filter, page);
   }
 
   async messages(
@@ -244,11 +233,13 @@ class Storage implements SqliteStorage {
     { limit, afterSeq }: { limit: number; afterSeq: number },
   ): Promise<Page<Message>> {
     const page = new MessagePage({ sender, q }, limit);
-    const rows = this.#statement<{ json: string }>(
-      `SELECT json FROM events
+    const rows = this.#statements
+      .of<{ json: string }>(
+        `SELECT json FROM events
        WHERE conversation = (SELECT key FROM conversations WHERE id = ?) AND seq > ? AND type = 'message'
        ORDER BY seq`,
-    ).iterate(conversationId, afterSeq);
+      )
+      .iterate(conversationId, afterSeq);
     for (const row of rows) {
       if (!page.look(toMessage(row), row.json.length)) return page.end(false);
     }
@@ -260,7 +251,7 @@ class Storage implements SqliteStorage {
   }
 
   async delete(tenant: TenantScope, conversationId: string): Promise<boolean> {
-    if (tenant !== EVERY_TENANT && this.#rowsOf(tenant, conversationId).length === 0) return false;
+    if (tenant !== EVERY_TENANT && !this.#catalog.has(tenant, conversationId)) return false;
     const { outcome } = await this.#commits.submit({ kind: 'remove', id: conversationId });
     if (outcome !== 'removed') return false;
     await this.search.tidied();
@@ -268,45 +259,11 @@ class Storage implements SqliteStorage {
   }
 
   async unfinished(): Promise<string[]> {
-    const rows = this.#all<{ id: string }>(
-      `SELECT id FROM conversations WHERE status IN ('running', 'queued') ORDER BY key`,
-    );
-    return rows.map(({ id }) => id);
-  }
-
-  spentOn(day: string): number {
-    const [row] = this.#all<{ usd: number }>('SELECT cost_usd AS usd FROM spending WHERE day = ?', day);
-    return row?.usd ?? 0;
-  }
-
-  async noteSpending(day: string, usd: number): Promise<void> {
-    await this.#commits.submit({ kind: 'spent', day, usd });
-  }
-
-  spentBy(day: string, key: string): { tokens: number; costUsd: number } {
-    const [row] = this.#all<{ tokens: number; costUsd: number }>(
-      'SELECT tokens, cost_usd AS costUsd FROM key_spending WHERE day = ? AND key = ?',
-      day,
-      key,
-    );
-    return row ?? { tokens: 0, costUsd: 0 };
-  }
-
-  async noteKeySpending(
-    day: string,
-    key: string,
-    { tokens, costUsd }: { tokens: number; costUsd: number },
-  ): Promise<void> {
-    await this.#commits.submit({ kind: 'key spent', day, key, tokens, usd: costUsd });
+    return this.#catalog.unfinished();
   }
 
   ownerOf(conversationId: string): { tenant: string; key: string | undefined } {
-    const [row] = this.#all<{ tenant: string; key: string | null }>(
-      `SELECT c.tenant, e.json ->> '$.key' AS key
-       FROM conversations c JOIN events e ON e.conversation = c.key AND e.seq = 1 WHERE c.id = ?`,
-      conversationId,
-    );
-    return { tenant: row?.tenant ?? DEFAULT_TENANT, key: row?.key ?? undefined };
+    return this.#catalog.ownerOf(conversationId);
   }
 
   fileBytes(): { database: number; wal: number } {
@@ -340,42 +297,4 @@ class Storage implements SqliteStorage {
       this.#beginnings.drop(id);
     }
   }
-
-  #rowsOf(tenant: TenantScope, conversationId: string): ListedRow[] {
-    return tenant === EVERY_TENANT
-      ? this.#all<ListedRow>(FIND_BY_ID, conversationId)
-      : this.#all<ListedRow>(FIND_OF_TENANT, conversationId, tenant);
-  }
-
-  #recordsOf(rows: readonly ListedRow[]): ConversationRecord[] {
-    return this.#beginnings.of(rows).map(({ row, created }) => toRecord(row, created));
-  }
-
-  #all<T>(sql: string, ...parameters: (string | number)[]): T[] {
-    return this.#statement<T>(sql).all(...parameters);
-  }
-
-  #statement<T>(sql: string): Database.Statement<unknown[], T> {
-    let statement = this.#statements.get(sql);
-    if (!statement) {
-      statement = this.#database.prepare(sql);
-      this.#statements.set(sql, statement);
-    }
-    return statement as Database.Statement<unknown[], T>;
-  }
-}
-
-function page<Row, Item>(
-  rows: Row[],
-  limit: number,
-  toItem: (row: Row) => Item,
-  cursorOf: (row: Row) => string,
-): Page<Item> {
-  const last = rows.length > limit ? rows[limit - 1] : undefined;
-  return { items: rows.slice(0, limit).map(toItem), nextCursor: last ? cursorOf(last) : null };
-}
-
-function parseListCursor(cursor: string): number {
-  if (!/^k[\da-z]{1,10}$/.test(cursor)) throw new AppError('invalid_cursor', 'The cursor is malformed');
-  return Number.parseInt(cursor.slice(1), 36);
 }
