@@ -9,22 +9,22 @@ import { type Reaction, type Receiver, startReceiver, type Tried } from '../fixt
 import { type ServerProcess, startServer, temporaryFolder } from '../fixtures/server.ts';
 import { readLog, startTalk } from '../fixtures/talks.ts';
 
-/** Of all conversations together, each of which is told to three receivers. */
-const EVENTS = Number(process.env['AIC_WEBHOOK_EVENTS'] ?? 360);
+/** Of all conversations together, each of which is told to three receivers; docs/doors.md says what 10,000 come to. */
+const EVENTS = Number(process.env['AIC_WEBHOOK_EVENTS'] ?? 240);
 const PER_CONVERSATION = 30;
 const CONVERSATIONS = Math.ceil(EVENTS / PER_CONVERSATION);
 /** Of these the first event hangs once, for as long as a receiver may. */
 const HANGING = 4;
-const KILLS = 6;
-/** Of those that hear all of it. */
-const TRIES_BETWEEN_KILLS = Math.floor((1.5 * EVENTS) / (KILLS + 1));
+const KILLS = Number(process.env['AIC_WEBHOOK_KILLS'] ?? 3);
+/** Of the one that misbehaves, which hears each event twice on average; the last kill is to come well before the end. */
+const TRIES_BETWEEN_KILLS = Math.floor(EVENTS / (KILLS + 1));
 
 const ENVIRONMENT = {
   EMBEDDED_TOKEN_DELAY_MS: '2',
   WEBHOOKS_ALLOW_PRIVATE: 'true',
   WEBHOOKS_SECRET_KEY: 'a-key-of-the-tests',
-  // What a killed instance had goes on elsewhere after 7.5 s.
-  WEBHOOKS_TIMEOUT_SECONDS: '2',
+  // What a killed instance had goes on elsewhere after 5 s.
+  WEBHOOKS_TIMEOUT_SECONDS: '1',
   // The waits have no part in what is shown here; nothing is to be given up.
   WEBHOOKS_RETRY_SECONDS: Array(20).fill('0').join(),
 };
@@ -55,13 +55,6 @@ async function hook(server: string, { url }: Receiver): Promise<{ id: string; se
   expect(status).toBe(201);
   return body as { id: string; secret: string };
 }
-
-const endsTold = (tried: readonly Tried[]): number =>
-  new Set(
-    tried
-      .filter(({ type, status }) => type === 'conversation.terminated' && status === 204)
-      .map(({ conversationId }) => conversationId),
-  ).size;
 
 /** Each event in order, none before the one ahead of it was heard, and none again but the last. */
 function expectInOrder(tried: readonly Tried[], id: string, lastSeq: number): void {
@@ -130,12 +123,14 @@ describe(`12: webhooks, ${EVENTS} events to receivers that misbehave, and ${KILL
     for (let kill = 1; kill <= KILLS; kill++) {
       await Promise.race([
         bad.until((tried) => tried.length >= kill * TRIES_BETWEEN_KILLS),
-        bad.until((tried) => endsTold(tried) === CONVERSATIONS),
+        bad.until(() => bad.endsTold.size === CONVERSATIONS),
       ]);
-      expect(endsTold(bad.tried), 'the kills came behind the end').toBeLessThan(CONVERSATIONS);
+      expect(bad.endsTold.size, 'the kills came behind the end').toBeLessThan(CONVERSATIONS);
       await stage.kill();
     }
-    await Promise.all([honest, bad].map(({ until }) => until((tried) => endsTold(tried) === CONVERSATIONS)));
+    await Promise.all(
+      [honest, bad].map(({ until, endsTold }) => until(() => endsTold.size === CONVERSATIONS)),
+    );
 
     for (const id of ids) {
       const log = await readLog(stage.url(), id);
@@ -158,10 +153,9 @@ describe(`12: webhooks, ${EVENTS} events to receivers that misbehave, and ${KILL
     // Those that were on their way as the first 410 came are all.
     const gone = leaving.tried.filter(({ status }) => status === 410).length;
     expect({ status, few: gone > 0 && gone <= 16 }).toEqual({ status: 'disabled', few: true });
-    const again =
-      honest.tried.length + bad.told().length - 2 * new Set(honest.tried.map(({ id }) => id)).size;
-    console.log(
-      `${where}: ${honest.tried.length} and ${bad.tried.length} tries of ${EVENTS} events, ${again} heard twice`,
-    );
+    const events = new Set(honest.tried.map(({ id }) => id)).size;
+    const again = honest.told().length + bad.told().length - 2 * events;
+    const tries = [honest, bad, leaving].map(({ tried }) => tried.length).join(', ');
+    console.log(`${where}: ${events} events, tries ${tries}, ${again} heard twice`);
   });
 });
