@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { generatedFiles, rowsOf } from '../../deploy/helm/tools/chart.ts';
 import { ofJob } from '../../deploy/helm/tools/selectors.ts';
@@ -118,22 +118,38 @@ it('a cluster that is too old is told so', async () => {
   expect(errors).toContain('chart requires kubeVersion: >=1.30.0-0');
 });
 
-it.each(['redis-url', 'sqlite', 'anonymous', 'gateway', 'production'])(
-  'who installs %s is told how to go on',
-  async (name) => {
+describe('who installs it is told how to go on', () => {
+  const names = [
+    'anonymous',
+    'gateway',
+    'ingress-nginx',
+    'ingress-of-many-hosts',
+    'keda',
+    'production',
+    'redis-one-pod',
+    'redis-url',
+    'sqlite',
+  ];
+  const told = names.map(async (name) => {
     const values = new URL(`values/${name}.yaml`, import.meta.url).pathname;
-    const { output } = await helm(
-      'install',
-      RELEASE,
-      CHART,
-      '--namespace',
-      NAMESPACE,
-      '--dry-run=client',
-      '--values',
-      values,
-    );
-    const notes = output.slice(output.indexOf('NOTES:'));
-    expect(notes.length).toBeGreaterThan(100);
+    const given = ['--namespace', NAMESPACE, '--dry-run=client', '--values', values];
+    const { output } = await helm('install', RELEASE, CHART, ...given);
+    return output.slice(output.indexOf('NOTES:'));
+  });
+
+  it.each(names)('%s', async (name) => {
+    const notes = await told[names.indexOf(name)];
     await expect(notes).toMatchFileSnapshot(`golden/notes/${name}.txt`);
-  },
-);
+  });
+
+  it('with every sentence that there is', async () => {
+    const source = readFileSync(`${CHART}/templates/NOTES.txt`, 'utf8');
+    const sentences = source
+      .split(/\{\{.*?\}\}|\n/)
+      .map((part) => part.trim())
+      .filter((part) => part.length > 8);
+    const all = (await Promise.all(told)).join('\n');
+    expect(sentences.filter((sentence) => !all.includes(sentence))).toEqual([]);
+    expect(sentences.length).toBeGreaterThan(15);
+  });
+});
