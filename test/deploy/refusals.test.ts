@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
 import { CHART, template } from './helm.ts';
 
 const REDIS = { redis: { url: 'redis://redis-master:6379' } };
@@ -197,6 +198,51 @@ describe('what is wrong by itself is refused where it stands', () => {
     expect(code).toBe(1);
   });
 });
+
+interface Schema {
+  properties?: Record<string, Schema>;
+  items?: Schema;
+  additionalProperties?: boolean | Schema;
+}
+
+/** Values with a name that nobody knows in every group that takes known names alone; `places` says where. */
+function misspeltIn(
+  { properties = {}, items, additionalProperties }: Schema,
+  at: string,
+  places: string[],
+): unknown {
+  if (items) return [misspeltIn(items, `${at}/0`, places)];
+  const isStrict = additionalProperties === false;
+  if (isStrict) places.push(at);
+  const within = Object.entries(properties).flatMap(([name, schema]) => {
+    const before = places.length;
+    const value = misspeltIn(schema, `${at}/${name}`, places);
+    return places.length > before ? [[name, value] as const] : [];
+  });
+  return { ...Object.fromEntries(within), ...(isStrict ? { misspelt: 1 } : {}) };
+}
+
+it('a misspelt name is refused in every group of values', async () => {
+  const schema = JSON.parse(readFileSync(`${CHART}/values.schema.json`, 'utf8')) as Schema;
+  const places: string[] = [];
+  const values = misspeltIn(schema, '', places) as object;
+  const { code, output, errors } = await template(...given(values));
+  const refused = places.filter((place) =>
+    errors.includes(`- at '${place}': additional properties 'misspelt' not allowed`),
+  );
+  expect(refused).toEqual(places);
+  expect({ code, output }).toEqual({ code: 1, output: '' });
+  // Whoever adds a group has it here: all that values.yaml has, but for names that are free.
+  const defaults: unknown = parse(readFileSync(`${CHART}/values.yaml`, 'utf8'));
+  const free = /\/(podAnnotations|podLabels|annotations|labels|nodeSelector|affinity|requests|limits)$/;
+  expect(groupsIn(defaults, '').filter((group) => !places.includes(group) && !free.test(group))).toEqual([]);
+});
+
+/** The path of each mapping of names to values. */
+function groupsIn(value: unknown, at: string): string[] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [];
+  return [at, ...Object.entries(value).flatMap(([name, within]) => groupsIn(within, `${at}/${name}`))];
+}
 
 it('every refusal of the chart has its case', () => {
   const text = readFileSync(`${CHART}/templates/_refusals.tpl`, 'utf8');
