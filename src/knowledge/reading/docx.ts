@@ -30,7 +30,8 @@ export async function docxText(bytes: Uint8Array): Promise<string> {
   } catch (error) {
     if (error instanceof UnreadableError) throw error;
     throw new UnreadableError(
-      `it is no Word document that can be read: ${(error as Error).message.slice(0, 200)}`,
+      // The parser of XML says in further lines where it was.
+      `it is no Word document that can be read: ${(error as Error).message.split('\n', 1)[0]?.slice(0, 200)}`,
     );
   }
 }
