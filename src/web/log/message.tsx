@@ -1,5 +1,4 @@
-import { useComputed } from '@preact/signals';
-import { useEffect, useId, useReducer } from 'preact/hooks';
+import { useId, useRef } from 'preact/hooks';
 import type { Conversation, Message } from '../../client/types.ts';
 import { Avatar } from '../parts/avatar.tsx';
 import type { Said, Speaking } from '../talk/entries.ts';
@@ -157,22 +156,23 @@ function Facts({ message: { metadata } }: { message: Message }) {
   );
 }
 
+const FACTS_EVERY_MS = 1000;
+
+/** Written with the words that come, so that they take no frame of their own; at most once a second. */
 function LiveFacts({ entry: { text, startedAt, firstAt } }: { entry: Speaking }) {
-  // Read and written anew once a second, and not with each word.
-  const isBegun = useComputed(() => text.value !== '');
-  const [, tick] = useReducer((seconds: number) => seconds + 1, 0);
-  useEffect(() => {
-    if (!isBegun.value) return undefined;
-    const ticking = setInterval(() => tick(undefined), 1000);
-    return () => clearInterval(ticking);
-  }, [isBegun.value]);
-  if (startedAt === undefined || firstAt === undefined || !isBegun.value) return null;
-  const tokens = text.peek().length / CHARACTERS_PER_TOKEN;
-  const seconds = (performance.now() - firstAt) / 1000;
-  const facts = [
-    texts.talk.firstToken(formatDuration(Math.max(1, firstAt - startedAt))),
-    ...(seconds > 0.5 ? [texts.talk.rate(formatCount(tokens / seconds))] : []),
-    texts.talk.tokens(`≈ ${formatCount(tokens)}`),
-  ];
-  return <span class="facts">{facts.join(' · ')}</span>;
+  const shown = useRef<{ at: number; words: string }>(undefined);
+  const { length } = text.value;
+  if (length === 0 || startedAt === undefined || firstAt === undefined) return null;
+  const now = performance.now();
+  if (!shown.current || now - shown.current.at >= FACTS_EVERY_MS) {
+    const tokens = length / CHARACTERS_PER_TOKEN;
+    const seconds = (now - firstAt) / 1000;
+    const facts = [
+      texts.talk.firstToken(formatDuration(Math.max(1, firstAt - startedAt))),
+      ...(seconds > 0.5 ? [texts.talk.rate(formatCount(tokens / seconds))] : []),
+      texts.talk.tokens(`≈ ${formatCount(tokens)}`),
+    ];
+    shown.current = { at: now, words: facts.join(' · ') };
+  }
+  return <span class="facts">{shown.current.words}</span>;
 }

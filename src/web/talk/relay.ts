@@ -11,16 +11,23 @@ export type FromRelay =
   | { type: 'messages'; messages: string[] }
   | { type: 'close'; code: number; reason: string };
 
-const TOGETHER_MS = 100;
-/** Speech that nobody reads along with, in characters within one step, comes in longer steps. */
-const QUICK_CHARACTERS = 120;
-const QUICK_TOGETHER_MS = 250;
+/**
+ * How long what comes is gathered: people read up to 50 characters a second, so that what is quicker than they are
+ * comes in longer steps.
+ */
+const STEPS = [
+  { abovePerSecond: 1200, ms: 400 },
+  { abovePerSecond: 300, ms: 250 },
+  { abovePerSecond: 0, ms: 100 },
+];
+const SHORTEST_STEP_MS = 100;
 
 let socket: WebSocket | undefined;
 let waiting: string[] = [];
 /** The last of what waits, where it is a delta. */
 let delta: Extract<StreamFrame, { type: 'turn.delta' }> | undefined;
 let characters = 0;
+/** None before the first word, which comes at once. */
 let stepMs = 0;
 let due: ReturnType<typeof setTimeout> | undefined;
 
@@ -34,7 +41,8 @@ function handOver(): void {
   delta = undefined;
   if (waiting.length > 0) tell({ type: 'messages', messages: waiting });
   waiting = [];
-  stepMs = characters > QUICK_CHARACTERS ? QUICK_TOGETHER_MS : TOGETHER_MS;
+  const perSecond = (characters * 1000) / Math.max(stepMs, SHORTEST_STEP_MS);
+  stepMs = STEPS.find(({ abovePerSecond }) => perSecond > abovePerSecond)?.ms ?? SHORTEST_STEP_MS;
   characters = 0;
 }
 
@@ -50,7 +58,6 @@ function take(data: unknown): void {
     if (!frame) waiting.push(text);
   }
   characters += frame?.text.length ?? 0;
-  // What comes behind a silence comes at once.
   due ??= setTimeout(handOver, stepMs);
 }
 

@@ -1,7 +1,7 @@
 import type { Token, Tokens } from 'marked';
 import { Component, type ComponentChildren } from 'preact';
 import { useRef } from 'preact/hooks';
-import { GrowingText } from './blocks.ts';
+import { type Block, GrowingText } from './blocks.ts';
 import { Code } from './code.tsx';
 
 /**
@@ -14,14 +14,50 @@ export function Markdown({ text, isWhole }: { text: string; isWhole: boolean }) 
   growing.current ??= new GrowingText();
   // The lexer reads every line end as \n, and counts them so.
   const blocks = growing.current.blocksOf(text.replace(/\r\n?/g, '\n'), isWhole);
-  const last = blocks.findLast(({ token }) => token.type !== 'space');
+  const parts = Array.from({ length: Math.ceil(blocks.length / BLOCKS_IN_PART) }, (_, index) =>
+    blocks.slice(index * BLOCKS_IN_PART, (index + 1) * BLOCKS_IN_PART),
+  );
+  const open = isWhole ? undefined : blocks.findLast(({ token }) => token.type !== 'space')?.token;
   return (
     <>
-      {blocks.map(({ at, token }) => (
-        <BlockNode key={at} token={token} isOpen={!isWhole && token === last?.token} />
+      {parts.map((part, index) => (
+        <Part key={index} blocks={part} open={open} />
       ))}
     </>
   );
+}
+
+/** Few enough to be looked at with each word. */
+const BLOCKS_IN_PART = 16;
+
+interface PartProps {
+  blocks: readonly Block[];
+  /** The block that still grows. */
+  open: Token | undefined;
+}
+
+/** A part whose blocks are settled isn't rendered again. */
+class Part extends Component<PartProps> {
+  override shouldComponentUpdate({ blocks, open }: PartProps): boolean {
+    const { props } = this;
+    return (
+      blocks.length !== props.blocks.length ||
+      blocks.some(
+        ({ token }, index) =>
+          token !== props.blocks[index]?.token || (token === open) !== (token === props.open),
+      )
+    );
+  }
+
+  override render({ blocks, open }: PartProps) {
+    return (
+      <div class="part">
+        {blocks.map(({ at, token }) => (
+          <BlockNode key={at} token={token} isOpen={token === open} />
+        ))}
+      </div>
+    );
+  }
 }
 
 /** A settled block keeps its token, and isn't rendered again. */
@@ -46,11 +82,17 @@ function block(given: Token, isOpen: boolean): ComponentChildren {
       return (
         <p class={`heading h${depth}`} role="heading" aria-level={Math.min(6, depth + 2)}>
           {inline(tokens)}
+          {isOpen && <Caret />}
         </p>
       );
     }
     case 'paragraph':
-      return <p dir="auto">{inline((given as Tokens.Paragraph).tokens)}</p>;
+      return (
+        <p dir="auto">
+          {inline((given as Tokens.Paragraph).tokens)}
+          {isOpen && <Caret />}
+        </p>
+      );
     case 'text': {
       const { tokens, text } = given as Tokens.Text;
       return tokens ? inline(tokens) : unescaped(text);
@@ -63,7 +105,7 @@ function block(given: Token, isOpen: boolean): ComponentChildren {
     case 'blockquote':
       return <blockquote dir="auto">{blocks((given as Tokens.Blockquote).tokens)}</blockquote>;
     case 'list':
-      return list(given as Tokens.List);
+      return list(given as Tokens.List, isOpen);
     case 'table':
       return table(given as Tokens.Table);
     case 'hr':
@@ -79,15 +121,21 @@ function block(given: Token, isOpen: boolean): ComponentChildren {
   }
 }
 
+/** Where the next word comes. A node of its own: a rule for the last child has all nodes' styles asked for again. */
+function Caret() {
+  return <span class="caret" aria-hidden="true" />;
+}
+
 function blocks(tokens: readonly Token[]): ComponentChildren {
   return tokens.map((token) => block(token, false));
 }
 
-function list({ ordered, start, items }: Tokens.List): ComponentChildren {
-  const rows = items.map((item) => (
+function list({ ordered, start, items }: Tokens.List, isOpen: boolean): ComponentChildren {
+  const rows = items.map((item, index) => (
     <li dir="auto">
       {item.task && <input type="checkbox" checked={item.checked ?? false} disabled aria-label={item.text} />}
       {blocks(item.tokens.filter(({ type }) => type !== 'checkbox'))}
+      {isOpen && index === items.length - 1 && <Caret />}
     </li>
   ));
   return ordered ? <ol start={start === '' ? 1 : start}>{rows}</ol> : <ul>{rows}</ul>;
