@@ -1,15 +1,18 @@
 import { Redis } from 'ioredis';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { createClient } from '../../src/client/client.ts';
 import type { Conversation, StreamFrame } from '../../src/client/types.ts';
-import { SHARED_REDISES, type SharedRedis, SteppedFleet, startFleet } from '../fixtures/fleet.ts';
+import { SHARED_REDISES, type SharedRedis, SteppedFleet } from '../fixtures/fleet.ts';
 import { Follower, follow } from '../fixtures/follower.ts';
 import { call } from '../fixtures/http.ts';
-import type { ServerProcess } from '../fixtures/server.ts';
+import { type ServerProcess, sharedByTests } from '../fixtures/server.ts';
 import { readLog, startTalk, turnsOf } from '../fixtures/talks.ts';
 import { TRANSPORTS, watchSocket } from '../fixtures/watcher.ts';
 
-const STEPPED = { agents: [{ provider: 'local' }, { provider: 'local' }] };
+/** Agents of a model, by which the calls of a test are told from those of others. */
+function steppedBy(model: string) {
+  return { agents: Array.from({ length: 2 }, () => ({ provider: 'local', model })) };
+}
 
 const isDelta = ({ type }: StreamFrame): boolean => type === 'turn.delta';
 
@@ -52,10 +55,15 @@ async function tracesOn(node: Redis, wanted: string, skips: (key: string) => boo
 }
 
 describe.each(SHARED_REDISES)('on $on', ({ startRedis }) => {
+  const { whenOver } = sharedByTests();
+  let fleet: SteppedFleet;
+  beforeAll(async () => {
+    fleet = await SteppedFleet.start(3, { EMBEDDED_TOKEN_DELAY_MS: '20' }, startRedis, whenOver);
+  });
+
   it('2, 4.4: a conversation is ended on another instance, in the middle of a call, before all eyes', async () => {
-    const fleet = await SteppedFleet.start(3, {}, startRedis);
-    const { id } = await startTalk(fleet.instances[0]?.url ?? '', STEPPED);
-    const { call: vendorCall, others } = await fleet.nextCall();
+    const { id } = await startTalk(fleet.instances[0]?.url ?? '', steppedBy('to-end'));
+    const { call: vendorCall, others } = await fleet.nextCall('to-end');
     const [ending, watched] = pair(others);
     const watcher = await watchSocket(watched.url, id);
     await vendorCall.say('Half a sen');
@@ -75,14 +83,13 @@ describe.each(SHARED_REDISES)('on $on', ({ startRedis }) => {
   });
 
   it('2: a conversation is deleted on another instance, in the middle of a call, without a trace', async () => {
-    const fleet = await SteppedFleet.start(3, {}, startRedis);
     const request = {
-      body: { topic: 'To be forgotten', ...STEPPED },
+      body: { topic: 'To be forgotten', ...steppedBy('to-forget') },
       headers: { 'idempotency-key': 'once' },
     };
     const { body } = await call(fleet.instances[0]?.url ?? '', '/conversations', request);
     const { id } = body as Conversation;
-    const { call: vendorCall, others } = await fleet.nextCall();
+    const { call: vendorCall, others } = await fleet.nextCall('to-forget');
     const [deleting, watched] = pair(others);
     const watchers = await Promise.all(TRANSPORTS.map(({ watch }) => watch(watched.url, id)));
     await vendorCall.say('Half a sen');
@@ -97,7 +104,8 @@ describe.each(SHARED_REDISES)('on $on', ({ startRedis }) => {
       expect((await call(url, `/conversations/${id}`)).status).toBe(404);
       expect((await call(url, `/conversations/${id}/log`)).status).toBe(404);
       expect((await call(url, `/conversations/${id}/events`)).status).toBe(404);
-      expect((await call(url, '/conversations')).body).toMatchObject({ items: [] });
+      expect((await call(url, '/conversations?q=forgotten')).body).toMatchObject({ items: [] });
+      expect((await call(url, '/conversations')).text).not.toContain(id);
     }
     // The job goes as its run ends, and the indexes are tidied behind the answer.
     await expect.poll(() => tracesOf(fleet.redis, id)).toEqual([]);
@@ -108,9 +116,7 @@ describe.each(SHARED_REDISES)('on $on', ({ startRedis }) => {
   });
 
   it('2, 2.6: what is made on one instance is listed on all at once, and one key makes one', async () => {
-    const redis = await startRedis();
-    const instances = await startFleet(redis.url, 2, () => ({ EMBEDDED_TOKEN_DELAY_MS: '20' }));
-    const [first, second] = pair(instances);
+    const [first, second] = pair(fleet.instances);
     for (const [here, there] of [
       [first, second],
       [second, first],
@@ -128,16 +134,18 @@ describe.each(SHARED_REDISES)('on $on', ({ startRedis }) => {
       expect(new Set(answers.map(({ body }) => (body as Conversation).id)).size).toBe(1);
       expect(answers.filter(({ headers }) => !headers['idempotency-replayed'])).toHaveLength(1);
     }
-    const { items } = await createClient({ baseUrl: first.url }).listConversations({ limit: 200 });
-    expect(items).toHaveLength(22);
+    const { items } = await createClient({ baseUrl: first.url }).listConversations({
+      limit: 200,
+      q: 'At once',
+    });
+    expect(items).toHaveLength(20);
   });
 
   it.each(TRANSPORTS)(
     '4.1, 4.2: by $name, another instance shows tokens as they are said, and a third goes on inside the turn',
-    async ({ watch, ended }) => {
-      const fleet = await SteppedFleet.start(3, {}, startRedis);
-      const { id } = await startTalk(fleet.instances[0]?.url ?? '', { ...STEPPED, maxTurns: 1 });
-      const { call: vendorCall, others } = await fleet.nextCall();
+    async ({ name, watch, ended }) => {
+      const { id } = await startTalk(fleet.instances[0]?.url ?? '', { ...steppedBy(name), maxTurns: 1 });
+      const { call: vendorCall, others } = await fleet.nextCall(name);
       const [watched, third] = pair(others);
       const follower = new Follower();
       const onFrame = (frame: StreamFrame): void => follower.take(frame);
@@ -172,7 +180,7 @@ it('6: two instances with two places each run four of ten conversations, and all
   const [first, second] = pair(fleet.instances);
   const talks = await Promise.all(
     Array.from({ length: 10 }, (_, index) =>
-      startTalk((index % 2 ? first : second).url, { ...STEPPED, maxTurns: 2 }),
+      startTalk((index % 2 ? first : second).url, { ...steppedBy('stepped'), maxTurns: 2 }),
     ),
   );
   const calls = await Promise.all(Array.from({ length: 4 }, () => fleet.nextCall()));
