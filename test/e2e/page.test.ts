@@ -15,9 +15,19 @@ describe('14 the page', () => {
     const { page } = await openPage(server.url);
     await page.getByRole('list', { name: 'Conversations' }).waitFor({ state: 'attached' });
     await page.getByRole('button', { name: 'More' }).click();
-    await page.getByRole('textbox', { name: 'Turns at most' }).fill('4');
     const form = page.getByRole('form', { name: 'New conversation' });
     await form.getByRole('textbox', { name: 'Topic' }).fill('Is tea better than coffee?');
+    await form.getByRole('button', { name: 'Add an agent' }).click();
+    await form.getByRole('combobox', { name: 'Who speaks' }).selectOption('Panel: all at the same time');
+    await form.getByRole('textbox', { name: 'Rounds', exact: true }).fill('2');
+    await form.getByRole('checkbox', { name: 'Agents don’t see each other’s names' }).check();
+    await form.getByRole('textbox', { name: 'Also ends when (JSON)' }).fill('{ "rounds": 9 }');
+    await form.getByText('Costs nothing').waitFor();
+    const most = form.getByRole('textbox', { name: 'Turns at most' });
+    await most.fill('0');
+    await form.getByText('A whole number from 1 to 10,000').waitFor();
+    expect(await form.getByRole('button', { name: 'Start' }).isDisabled()).toBe(true);
+    await most.fill('4');
     await form.getByRole('button', { name: 'Start' }).click();
     await page.waitForURL(/\/c\/[\da-f-]{36}$/);
     await page.getByRole('heading', { name: 'Is tea better than coffee?' }).waitFor();
@@ -25,6 +35,12 @@ describe('14 the page', () => {
     await log.getByRole('article', { name: 'Parry' }).first().waitFor();
     await status.getByText(/terminated/i).waitFor();
     await expect.poll(() => differenceOf(page, server.url, idOf(page))).toBeUndefined();
+    const { settings } = await createClient({ baseUrl: server.url }).getConversation(idOf(page));
+    expect(settings).toMatchObject({
+      maxTurns: 4,
+      turnPolicy: { type: 'panel', rounds: 2, anonymous: true },
+      termination: { when: { rounds: 9 } },
+    });
     await page.goto(server.url);
     const list = page.getByRole('list', { name: 'Conversations' });
     await list.getByRole('link', { name: 'Is tea better than coffee? Terminated', exact: true }).click();

@@ -3,6 +3,7 @@ import type { ProviderStatus } from '../../client/types.ts';
 import { texts } from '../text/texts.ts';
 import type { AgentDraft, Faults } from './draft.ts';
 import { Field } from './field.tsx';
+import { Choice } from './parameter-fields.tsx';
 
 const MOST_AGENTS = 16;
 let lastKey = 0;
@@ -57,7 +58,16 @@ function newAgent(providers: readonly ProviderStatus[], index: number): AgentDra
   const choice = vendors.length > 0 ? vendors : configured;
   lastKey += 1;
   const provider = choice[index % Math.max(1, choice.length)]?.id ?? '';
-  return { key: lastKey, provider, model: '', name: '', instructions: '' };
+  return {
+    key: lastKey,
+    provider,
+    model: '',
+    name: '',
+    instructions: '',
+    temperature: '',
+    maxOutputTokens: '',
+    speaks: '',
+  };
 }
 
 function AgentField({
@@ -136,6 +146,28 @@ function AgentField({
       >
         ×
       </button>
+      {!isHuman &&
+        (['temperature', 'maxOutputTokens'] as const).map((field) => (
+          <Field key={field} label={texts.start[field]} fault={faultOf(field)}>
+            {(attributes) => (
+              <input
+                {...attributes}
+                inputMode="decimal"
+                autocomplete="off"
+                placeholder={texts.start.byDefault}
+                value={agent[field]}
+                onInput={({ currentTarget }) => onChange({ [field]: currentTarget.value })}
+              />
+            )}
+          </Field>
+        ))}
+      <Choice
+        label={texts.start.speaks}
+        fault={faultOf('speaks')}
+        value={agent.speaks}
+        choices={texts.start.speaksWhen}
+        onChoose={(speaks) => onChange({ speaks })}
+      />
       {!isHuman && (
         <Field label={texts.start.persona} fault={faultOf('instructions')} class="persona">
           {(attributes) => (

@@ -6,11 +6,9 @@ import { useShortcuts } from '../parts/shortcuts.tsx';
 import { toast } from '../parts/toast.tsx';
 import { ask, wordsFor } from '../server.ts';
 import { texts } from '../text/texts.ts';
-import { AgentFields } from './agents.tsx';
 import { type Draft, EMPTY_DRAFT, type Faults, faultsOf, requestOf } from './draft.ts';
 import { Gallery, type Scenario } from './gallery.tsx';
-import { EndFields, MannerFields } from './more.tsx';
-import { WorstCase } from './worst-case.tsx';
+import { More } from './more.tsx';
 
 /** The form for a new talk: a topic is enough. */
 export function NewTalk() {
@@ -120,15 +118,7 @@ export function NewTalk() {
         />
         {isOpen && (
           <div class="more" id={`${id}more`}>
-            <AgentFields
-              agents={draft.agents}
-              providers={providers}
-              faults={faults}
-              onChange={(agents) => change({ agents })}
-            />
-            <MannerFields draft={draft} faults={faults} onChange={change} />
-            <EndFields draft={draft} faults={faults} onChange={change} />
-            <WorstCase draft={draft} providers={providers} />
+            <More draft={draft} faults={faults} providers={providers} onChange={change} />
           </div>
         )}
       </form>
