@@ -58,6 +58,27 @@ it('11.2 a vendor that is away leaves BM25, marked; vectors are made when it is 
   expect((await search(url, 'boat')).degraded).toBeUndefined();
 });
 
+it('11.2 a vendor that limits, breaks off or does not answer leaves BM25, marked, each time; then all is made good', async () => {
+  const vendor = await startEmbeddings();
+  const { url } = await startServer({
+    ...vendor.environment,
+    CALL_TIMEOUT_SECONDS: '0.5',
+    CIRCUIT_OPEN_SECONDS: '0.2',
+    RETRY_FIRST_DELAY_MS: '1',
+  });
+  await addDocument(url, 'papers', { id: 'first', title: 'First', text: 'A boat sinks.' });
+  for (const behaviour of ['hangs', 'limits', 'no json'] as const) {
+    vendor.behaviour = behaviour;
+    await addDocument(url, 'papers', { ...DOCUMENTS[1], id: behaviour });
+    const { items, degraded } = await search(url, 'lake');
+    expect({ behaviour, degraded, found: items.length }).toMatchObject({ degraded: true });
+    expect(items.map(({ documentId }) => documentId)).toContain(behaviour);
+  }
+  vendor.behaviour = 'answers';
+  await expect.poll(async () => (await search(url, 'schiff')).items.length, { timeout: 10_000 }).toBe(4);
+  expect((await search(url, 'schiff')).degraded).toBeUndefined();
+});
+
 it('11.2 what was embedded once is not again, and all of it is when the model changes', async () => {
   const vendor = await startEmbeddings();
   const DATA_DIR = temporaryFolder();
