@@ -48,13 +48,9 @@ function send(
 
 /** Waits until the file has changed so many times, or there is an answer. */
 async function changed(file: string, times: number, answered: Promise<unknown>): Promise<void> {
-  let isAnswered = false;
-  void answered.then(() => {
-    isAnswered = true;
-  });
   let last = statSync(file).mtimeMs;
-  for (let left = times; left > 0 && !isAnswered; ) {
-    await delay(1);
+  for (let left = times; left > 0; ) {
+    if ((await Promise.race([answered.then(() => 'answered'), delay(1)])) === 'answered') return;
     const now = statSync(file).mtimeMs;
     if (now !== last) left--;
     last = now;
