@@ -19,6 +19,8 @@ export interface Answered {
 
 /** What a receiver says is thrown away; beyond this its connection is. */
 const MOST_ANSWER_BYTES = 64 * 1024;
+/** How long a connection without a message is kept, in milliseconds; servers keep theirs for 2 s and longer. */
+const IDLE_MS = 1000;
 
 /** Sends messages by the Standard Webhooks specification: https://github.com/standard-webhooks/standard-webhooks */
 export class Sender {
@@ -30,9 +32,11 @@ export class Sender {
   constructor(guard: AddressGuard, answerMs: number) {
     this.#guard = guard;
     this.#answerMs = answerMs;
-    // Who is connected to already isn't looked up again: no connection is kept for the next message.
+    // The next message of many takes the same way, to the address that was judged as it was connected to. Not for long: a
+    // receiver that closes it as a message is on its way has that one tried again.
     this.#agent = new Agent({
-      pipelining: 0,
+      keepAliveTimeout: IDLE_MS,
+      keepAliveMaxTimeout: IDLE_MS,
       connect: buildConnector({ lookup: guard.lookup, timeout: answerMs }),
     });
   }
