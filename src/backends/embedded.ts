@@ -8,7 +8,8 @@ import { UNSHARED } from '../protection/shared-protection.ts';
 import { LocalTickets } from '../protection/tickets.ts';
 import { LocalRunner } from '../runner/local.ts';
 import { openSqliteStorage, readSqliteStorage } from '../storage/sqlite/storage.ts';
-import { keyIn, SqliteWebhooks } from '../storage/sqlite/webhooks.ts';
+import { SqliteWebhooks } from '../storage/sqlite/webhooks.ts';
+import { keyIn } from '../storage/sqlite/webhooks-key.ts';
 import type { Backend } from './backend.ts';
 
 /**

@@ -145,6 +145,47 @@ export function describeWebhooks(name: string, open: () => WebhookStore): void {
       expect(await store.nextDue(['w', 'v'])).toBeUndefined();
     });
 
+    it('forgets a place once the conversation is over, and the feed has told of all that was told', async () => {
+      const store = open();
+      await store.create(webhook('w'));
+      await store.holdFeed('one', 0, 1e6);
+      const most = new Map([['w', 5]]);
+      const claimOne = async () => (await store.claim('one', 10, 100, most))[0] ?? place('', '', 0);
+      const over = async (position: number) =>
+        await store.settle('one', await claimOne(), { type: 'over', position });
+      /** Where it would begin with an event that the feed tells of. */
+      const placeAt = async (seq: number) => {
+        await store.noteFeed('one', 'x', [grown('w', 'c', seq, seq)], []);
+        return await store.claim('two', 10, 100, most);
+      };
+      // The feed was ahead.
+      await store.noteFeed('one', '1', [grown('w', 'c', 1, 6)], []);
+      expect(await over(6)).toBe(true);
+      expect(await placeAt(9)).toEqual([place('w', 'c', 8)]);
+      // The log was ahead: what the feed tells of late is nothing new.
+      await store.noteFeed('one', '2', [grown('w', 'd', 1, 2)], []);
+      expect(await over(6)).toBe(true);
+      await store.noteFeed('one', '3', [grown('w', 'd', 3, 4)], []);
+      await store.noteFeed('one', '4', [grown('w', 'd', 5, 6)], []);
+      expect(await store.claim('one', 10, 100, most)).toEqual([]);
+      await store.noteFeed('one', '5', [grown('w', 'd', 9, 9)], []);
+      expect(await claimOne()).toEqual(place('w', 'd', 8));
+      // It was not the end after all.
+      await store.noteFeed('one', '6', [grown('w', 'e', 1, 2)], []);
+      expect(await over(3)).toBe(true);
+      await store.noteFeed('one', '7', [grown('w', 'e', 3, 4)], []);
+      const more = await claimOne();
+      expect(more).toEqual(place('w', 'e', 3));
+      expect(await store.settle('two', more, { type: 'over', position: 4 })).toBe(false);
+      expect(await store.settle('one', more, { type: 'over', position: 3 })).toBe(true);
+      expect(await claimOne()).toEqual(place('w', 'e', 3));
+      // Told again, all of it is known of.
+      await store.goBack(grown('w', 'f', 3, 6), true);
+      expect(await over(6)).toBe(true);
+      await store.noteFeed('one', '8', [grown('w', 'f', 9, 9)], []);
+      expect(await claimOne()).toEqual(place('w', 'f', 8));
+    });
+
     it('goes back to tell again, also what is in a hand, or only to what was missed', async () => {
       const store = open();
       await store.create(webhook('w'));
@@ -153,16 +194,16 @@ export function describeWebhooks(name: string, open: () => WebhookStore): void {
       const most = new Map([['w', 5]]);
       const [claimed = place('', '', 0)] = await store.claim('one', 10, 100, most);
       await store.settle('one', claimed, { type: 'moved', position: 9, until: 100 });
-      await store.goBack('w', 'c', 3, false);
+      await store.goBack(grown('w', 'c', 4, 9), false);
       expect(await store.settle('one', claimed, { type: 'resting', position: 9 })).toBe(true);
-      await store.goBack('w', 'c', 3, true);
+      await store.goBack(grown('w', 'c', 4, 9), true);
       const [back = place('', '', 0)] = await store.claim('one', 20, 100, most);
       expect(back).toEqual(place('w', 'c', 3));
-      await store.goBack('w', 'c', 1, true);
+      await store.goBack(grown('w', 'c', 2, 9), true);
       expect(await store.settle('one', back, { type: 'moved', position: 4, until: 100 })).toBe(false);
       expect(await store.claim('two', 20, 100, most)).toEqual([place('w', 'c', 1)]);
-      await store.goBack('w', 'd', 0, true);
-      await store.goBack('none', 'd', 0, true);
+      await store.goBack(grown('w', 'd', 1, 1), true);
+      await store.goBack(grown('none', 'd', 1, 1), true);
       expect(
         await store.claim(
           'two',
@@ -193,13 +234,18 @@ export function describeWebhooks(name: string, open: () => WebhookStore): void {
       expect(kept.map(({ id }) => id).slice(0, 2)).toEqual(['m-1', `m-${KEPT_DELIVERIES}`]);
       expect(kept).toHaveLength(KEPT_DELIVERIES);
       expect(kept[0]).toEqual(delivery('m-1'));
-      await store.noteDelivery('w', delivery('one more'));
+      await store.noteFeed('one', '0', [grown('w', 'e', 1, 1)], []);
+      const [claimed = place('', '', 0)] = await store.claim('one', 10, 100, new Map([['w', 5]]));
+      const settlement = { type: 'gone' } as const;
+      expect(await store.settle('two', claimed, settlement, delivery('in vain'))).toBe(false);
+      expect(await store.settle('one', claimed, settlement, delivery('one more'))).toBe(true);
       kept = await store.deliveries('w');
       expect(kept).toHaveLength(KEPT_DELIVERIES);
       expect(kept.map(({ id }) => id)).not.toContain('m-2');
+      expect(kept.map(({ id }) => id).slice(0, 3)).toEqual(['one more', 'in vain', 'm-1']);
       await store.noteFeed('one', '1', [grown('w', 'd', 1, 1), grown('w', 'c', 1, 1)], []);
       await store.noteFeed('one', '2', [], ['d']);
-      expect((await store.deliveries('w')).map(({ id }) => id)).toEqual(['one more', 'm-1']);
+      expect((await store.deliveries('w')).map(({ id }) => id)).toEqual(['one more', 'in vain', 'm-1']);
       expect(await store.claim('one', 10, 100, new Map([['w', 5]]))).toEqual([place('w', 'c', 0)]);
       expect(await store.delete('default', 'w')).toBe(true);
       expect(await store.deliveries('w')).toEqual([]);

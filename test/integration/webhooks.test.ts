@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createClient } from '../../src/client/client.ts';
 import type { WebhookWithDeliveries } from '../../src/protocol/webhooks.ts';
@@ -90,6 +91,34 @@ describe('12: webhooks', () => {
     await every.until((tried) => tried.some(isEnd));
     // Seqs 2 to 4 are copies: the opening message and two turns.
     expect(seqsOf(every.tried, again.id)).toEqual([1, 5, 6, 7]);
+  });
+
+  it('tell nothing of an import, nor of a fork’s copies, also where all is told again', async () => {
+    const { url } = await startServer(SOON);
+    const hearing = await receiver();
+    const { id: webhookId } = await hook(url, { url: hearing.url });
+    const { made: first } = await create(url, talk('First', 60));
+    await ended(url, first.id);
+    const exported = await call(url, `/conversations/${first.id}/export?format=json`);
+    const imported = await call(url, '/conversations/import', { body: exported.body as object });
+    expect(imported.status).toBe(201);
+    const { body } = await call(url, `/conversations/${first.id}/fork`, { body: { maxTurns: 62 } });
+    const { id: fork } = body as { id: string };
+    await hearing.until((tried) => tried.filter(isEnd).length === 2);
+    // From amidst the copies on, which have the times of what they are copies of.
+    const log = await readLog(url, fork);
+    const amidst = log[30]?.at;
+    expect((await call(url, `/webhooks/${webhookId}/replay`, { body: { since: amidst } })).status).toBe(202);
+    await hearing.until((tried) => tried.filter(isEnd).length === 4);
+    const { made: last } = await create(url, talk('Last', 2));
+    await hearing.until((tried) => tried.filter(isEnd).length === 5);
+    const { id: copy } = imported.body as { id: string };
+    expect(new Set(hearing.tried.map(({ conversationId }) => conversationId))).toEqual(
+      new Set([first.id, fork, last.id]),
+    );
+    expect(seqsOf(hearing.tried, copy)).toEqual([]);
+    // Its first event, and behind its 61 copies two turns and the end.
+    expect(seqsOf(hearing.tried, fork)).toEqual([1, 63, 64, 65, 1, 63, 64, 65]);
   });
 
   it('are tried again under the same id, while that conversation waits and others do not', async () => {
@@ -211,6 +240,21 @@ describe('12: webhooks', () => {
     await expect.poll(async () => (await read(url, id)).deliveries.length).toBe(1);
     expect((await call(url, `/conversations/${made.id}`, { method: 'DELETE' })).status).toBe(204);
     await expect.poll(async () => (await read(url, id)).deliveries).toEqual([]);
+  });
+
+  it('keep nothing of a conversation that is over but the last deliveries', async () => {
+    const folder = temporaryFolder();
+    const { url } = await startServer({ ...SOON, DATA_DIR: folder });
+    const hearing = await receiver();
+    await hook(url, { url: hearing.url });
+    const file = new Database(join(folder, 'webhooks.sqlite'), { readonly: true });
+    onTestFinished(() => void file.close());
+    const places = () => (file.prepare('SELECT count(*) AS n FROM places').get() as { n: number }).n;
+    const { made } = await create(url, talk('Tea or coffee?', 4));
+    await hearing.until(() => places() === 1);
+    await hearing.until((tried) => tried.some(isEnd));
+    await expect.poll(places).toBe(0);
+    expect(seqsOf(hearing.tried, made.id)).toEqual([1, 2, 3, 4, 5, 6, 7]);
   });
 
   it('keep their secrets encrypted, by a key of their own where none is given', async () => {

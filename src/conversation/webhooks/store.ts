@@ -38,11 +38,12 @@ export interface Place {
 
 /**
  * What became of a place. `moved`: it is still in these hands, further on. `resting`: there is nothing more, unless the
- * log has grown. `retrying`: again at `at`. `gone`: nothing will ever come.
+ * log has grown. `over`: the conversation has ended and all was told, so that the place goes as soon as the feed has told
+ * of all that as well. `retrying`: again at `at`. `gone`: nothing will ever come.
  */
 export type Settlement =
   | { type: 'moved'; position: number; until: number }
-  | { type: 'resting'; position: number }
+  | { type: 'resting' | 'over'; position: number }
   | { type: 'retrying'; position: number; tries: number; at: number }
   | { type: 'gone' };
 
@@ -89,10 +90,10 @@ export interface WebhookStore {
     removed: readonly string[],
   ): Promise<boolean>;
   /**
-   * Has a webhook go on behind a seq of a conversation: from there `again`, whatever it had of it, or only with what it
-   * has not had.
+   * Has a webhook go on with the events of a conversation: with all of them `again`, whatever it had of them, or only with
+   * what it has not had.
    */
-  goBack(webhookId: string, conversationId: string, position: number, again: boolean): Promise<void>;
+  goBack(told: Grown, again: boolean): Promise<void>;
 
   /** Replays that are not done, one at most for each webhook; the newest counts. */
   replays(): Promise<Replay[]>;
@@ -105,8 +106,12 @@ export interface WebhookStore {
    * @param most how many, for each webhook that is active
    */
   claim(hand: string, now: number, until: number, most: ReadonlyMap<string, number>): Promise<Place[]>;
-  /** False where the place is in another's hand, or gone. */
-  settle(hand: string, place: Place, settlement: Settlement): Promise<boolean>;
+  /**
+   * False where the place is in another's hand, or gone.
+   *
+   * @param delivery what it comes from, which is noted with it in either case
+   */
+  settle(hand: string, place: Place, settlement: Settlement, delivery?: Delivery): Promise<boolean>;
   /** When the next place of those webhooks is due; undefined where none waits. */
   nextDue(webhookIds: readonly string[]): Promise<number | undefined>;
 

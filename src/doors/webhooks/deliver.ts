@@ -1,7 +1,8 @@
 import { type ConversationLog, EVERY_TENANT, type LogEntry } from '../../conversation/log/log.ts';
-import type { Place, StoredWebhook, WebhookStore } from '../../conversation/webhooks/store.ts';
+import type { Place, Settlement, StoredWebhook, WebhookStore } from '../../conversation/webhooks/store.ts';
 import { readEvent } from '../../protocol/read-event.ts';
 import type { Delivery } from '../../protocol/webhooks.ts';
+import { copiesIn, timeOf } from './entries.ts';
 import type { Answered, Outgoing } from './sender.ts';
 
 export interface DeliveryParts {
@@ -43,40 +44,53 @@ export async function deliverFrom(
 ): Promise<void> {
   const { store, log, now, leaseMs } = parts;
   let { position, tries } = place;
-  const settle = (settlement: Parameters<WebhookStore['settle']>[2]): Promise<boolean> =>
-    store.settle(hand, place, settlement);
+  const settle = (settlement: Settlement, delivery?: Delivery): Promise<boolean> =>
+    store.settle(hand, place, settlement, delivery);
   for (;;) {
     const entries = await log.readOn(place.conversationId, position, PAGE);
     if (entries.length === 0) {
-      // Nothing comes of what was removed. Behind an end the place stays: the feed may tell of all that later, from a
-      // hand that was killed, and then it is known that nothing of it is new.
-      const isRemoved = (await log.isTerminated(place.conversationId)) === undefined;
-      return void (await settle(isRemoved ? { type: 'gone' } : { type: 'resting', position }));
+      // An end that came in between is told by the feed.
+      const isTerminated = await log.isTerminated(place.conversationId);
+      if (isTerminated === undefined) return void (await settle({ type: 'gone' }));
+      return void (await settle({ type: isTerminated ? 'over' : 'resting', position }));
     }
     for (const entry of entries) {
       // A copy in a fork.
       if (entry.seq <= position) continue;
+      const copies = copiesIn(entry);
+      if (copies === 'all') return void (await settle({ type: 'gone' }));
+      let delivery: Delivery | undefined;
       if (isTold(webhook, entry)) {
-        const outcome = signal.aborted ? 'left' : await attempt(parts, webhook, place, entry, tries, signal);
-        if (outcome === 'left') return void (await settle({ type: 'retrying', position, tries, at: 0 }));
-        if (outcome === 'disabled') return void (await settle({ type: 'gone' }));
-        if (outcome !== 'done') {
-          return void (await settle({ type: 'retrying', position, tries: tries + 1, at: outcome }));
+        if (signal.aborted) return void (await settle({ type: 'retrying', position, tries, at: 0 }));
+        const tried = await attempt(parts, webhook, place, entry, tries, signal);
+        if (tried === 'left') return void (await settle({ type: 'retrying', position, tries, at: 0 }));
+        delivery = tried.delivery;
+        if (tried.isGone) return void (await settle({ type: 'gone' }, delivery));
+        if (tried.at !== undefined) {
+          return void (await settle(
+            { type: 'retrying', position, tries: tries + 1, at: tried.at },
+            delivery,
+          ));
         }
       }
       tries = 0;
-      position = entry.seq + copiesBehind(entry);
-      if (!isTold(webhook, entry) && entry !== entries.at(-1)) continue;
-      if (!(await settle({ type: 'moved', position, until: now() + leaseMs }))) return;
+      position = entry.seq + copies;
+      if (!delivery && entry !== entries.at(-1)) continue;
+      if (!(await settle({ type: 'moved', position, until: now() + leaseMs }, delivery))) return;
     }
   }
 }
 
-/**
- * One try.
- *
- * @returns `done` also where it was the last in vain; a time: tried again then; `left`: it was broken off here
- */
+/** How a try went. */
+interface Tried {
+  delivery: Delivery;
+  /** When it is tried again; undefined where it was delivered, or was the last in vain. */
+  at: number | undefined;
+  /** Nobody is there any more, and the webhook is disabled. */
+  isGone: boolean;
+}
+
+/** One try; `left`: it was broken off here. */
 async function attempt(
   { store, send, secretsOf, retryDelays, now, tell }: DeliveryParts,
   webhook: StoredWebhook,
@@ -84,7 +98,7 @@ async function attempt(
   entry: LogEntry,
   triesBefore: number,
   signal: AbortSignal,
-): Promise<'done' | 'disabled' | 'left' | number> {
+): Promise<Tried | 'left'> {
   const event = readEvent(entry.json);
   const id = messageId(conversationId, entry.seq);
   const body = JSON.stringify({ type: event.type, timestamp: event.at, data: { conversationId, event } });
@@ -94,29 +108,27 @@ async function attempt(
   const isGone = status === GONE;
   const isDelivered = status !== null && status >= 200 && status < 300;
   const delay = isDelivered || isGone ? undefined : retryDelays[triesBefore];
-  const at = delay === undefined ? null : now() + delay;
+  const at = delay === undefined ? undefined : now() + delay;
   const delivery: Delivery = {
     id,
     conversationId,
     seq: entry.seq,
     type: event.type,
-    status: isDelivered ? 'delivered' : at === null ? 'failed' : 'retrying',
+    status: isDelivered ? 'delivered' : at === undefined ? 'failed' : 'retrying',
     attempts: triesBefore + 1,
     lastAttemptAt: new Date(startedAt).toISOString(),
-    nextAttemptAt: at === null ? null : new Date(at).toISOString(),
+    nextAttemptAt: at === undefined ? null : new Date(at).toISOString(),
     responseStatus: status,
     error: isDelivered ? null : (error ?? `answered with ${status}`),
   };
-  await store.noteDelivery(webhook.id, delivery);
-  const type = isDelivered ? 'delivered' : isGone ? 'disabled' : at === null ? 'failed' : 'retried';
+  const type = isDelivered ? 'delivered' : isGone ? 'disabled' : at === undefined ? 'failed' : 'retried';
   const lagMs = isDelivered ? Math.max(0, now() - Date.parse(event.at)) : undefined;
   tell({ type, webhookId: webhook.id, delivery, lagMs });
   if (isGone) {
     const current = await store.get(EVERY_TENANT, webhook.id);
     if (current) await store.replace({ ...current, status: 'disabled' });
-    return 'disabled';
   }
-  return at ?? 'done';
+  return { delivery, at, isGone };
 }
 
 /** @returns an answer of no status where the secrets can't be read */
@@ -142,20 +154,7 @@ function messageId(conversationId: string, seq: number): string {
 }
 
 /** Whether a webhook asked for an event, and for what happened then. */
-function isTold({ events, since }: StoredWebhook, { type, json }: LogEntry): boolean {
-  if (!events.includes('*') && !events.includes(type)) return false;
-  return timeOf(json) >= since;
-}
-
-/** How many events behind the first of a fork are copies, which nobody is told of; all of an import are. */
-function copiesBehind({ type, json }: LogEntry): number {
-  if (type !== 'conversation.created') return 0;
-  const event = readEvent(json);
-  if (event.type !== 'conversation.created') return 0;
-  return event.importedFrom ? Number.MAX_SAFE_INTEGER - event.seq : (event.copies ?? 0);
-}
-
-/** ISO 8601 in UTC with milliseconds, which sorts as text. */
-function timeOf(json: string): string {
-  return (JSON.parse(json) as { at: string }).at;
+function isTold({ events, since }: StoredWebhook, entry: LogEntry): boolean {
+  if (!events.includes('*') && !events.includes(entry.type)) return false;
+  return timeOf(entry) >= since;
 }

@@ -1,6 +1,7 @@
 import type { ConversationFeed, FeedEntry } from '../../conversation/log/feed.ts';
 import { type ConversationCatalog, type ConversationLog, EVERY_TENANT } from '../../conversation/log/log.ts';
 import type { Grown, Replay, StoredWebhook, WebhookStore } from '../../conversation/webhooks/store.ts';
+import { copiesIn, timeOf } from './entries.ts';
 
 export interface ScanParts {
   store: WebhookStore;
@@ -86,8 +87,12 @@ async function goOnWith({ store, catalog, log }: ScanParts, replay: Replay): Pro
     : await catalog.list(webhook.tenant, {}, { limit: REPLAY_PAGE, ...(cursor === null ? {} : { cursor }) });
   for (const { id, endedAt, lastSeq } of page.items) {
     if (endedAt !== null && endedAt < since) continue;
-    const position = await lastBefore(log, id, lastSeq, since);
-    if (position < lastSeq) await store.goBack(webhookId, id, position, again);
+    const [first] = await log.readOn(id, 0, 1);
+    if (!first || copiesIn(first) === 'all') continue;
+    // A fork's copies have times before its first event's, and are passed over behind that.
+    const position = timeOf(first) >= since ? 0 : await lastBefore(log, id, lastSeq, since);
+    if (position >= lastSeq) continue;
+    await store.goBack({ webhookId, conversationId: id, from: position + 1, seq: lastSeq }, again);
   }
   if (page.nextCursor === null) await store.endReplay(webhookId);
   else await store.saveReplay({ ...replay, cursor: page.nextCursor });
@@ -109,7 +114,7 @@ async function lastBefore(
   while (from - before > 1) {
     const middle = Math.floor((before + from) / 2);
     const [entry] = await log.readOn(id, middle - 1, 1);
-    if (entry && (JSON.parse(entry.json) as { at: string }).at < since) before = middle;
+    if (entry && timeOf(entry) < since) before = middle;
     else from = middle;
   }
   return before;

@@ -78,8 +78,8 @@ export class RedisWebhooks implements WebhookStore {
     return (await this.#do('note', hand, cursor, JSON.stringify(rows), JSON.stringify(removed))) === 1;
   }
 
-  async goBack(webhookId: string, conversationId: string, position: number, again: boolean): Promise<void> {
-    await this.#do('go-back', webhookId, conversationId, position, again ? 1 : 0);
+  async goBack({ webhookId, conversationId, from, seq }: Grown, again: boolean): Promise<void> {
+    await this.#do('go-back', webhookId, conversationId, from - 1, seq, again ? 1 : 0);
   }
 
   async replays(): Promise<Replay[]> {
@@ -103,12 +103,19 @@ export class RedisWebhooks implements WebhookStore {
     );
   }
 
-  async settle(hand: string, { webhookId, conversationId }: Place, settlement: Settlement): Promise<boolean> {
+  async settle(
+    hand: string,
+    { webhookId, conversationId }: Place,
+    settlement: Settlement,
+    delivery?: Delivery,
+  ): Promise<boolean> {
     const { type } = settlement;
     const position = type === 'gone' ? 0 : settlement.position;
     const tries = type === 'retrying' ? settlement.tries : 0;
     const at = type === 'retrying' ? settlement.at : type === 'moved' ? settlement.until : 0;
-    return (await this.#do('settle', hand, webhookId, conversationId, type, position, tries, at)) === 1;
+    const noted = delivery ? this.#asNoted(delivery) : [];
+    const settled = [hand, webhookId, conversationId, type, position, tries, at];
+    return (await this.#do('settle', ...settled, ...noted)) === 1;
   }
 
   async nextDue(webhookIds: readonly string[]): Promise<number | undefined> {
@@ -118,9 +125,13 @@ export class RedisWebhooks implements WebhookStore {
   }
 
   async noteDelivery(webhookId: string, delivery: Delivery): Promise<void> {
+    await this.#do('deliver', webhookId, ...this.#asNoted(delivery));
+  }
+
+  #asNoted(delivery: Delivery): [string, string, number, number] {
     this.#noted = (this.#noted + 1) % 1000;
     const at = Date.parse(delivery.lastAttemptAt) + this.#noted / 1000;
-    await this.#do('deliver', webhookId, delivery.id, JSON.stringify(delivery), at, KEPT_DELIVERIES);
+    return [delivery.id, JSON.stringify(delivery), at, KEPT_DELIVERIES];
   }
 
   async deliveries(webhookId: string): Promise<Delivery[]> {

@@ -17,8 +17,9 @@ CREATE TABLE IF NOT EXISTS places (
   webhook      TEXT NOT NULL,
   conversation TEXT NOT NULL,
   position     INTEGER NOT NULL,
-  -- The last seq that is known of.
+  -- The last seq that the feed told of.
   grown        INTEGER NOT NULL,
+  -- -1: the conversation has ended and all was told; the row goes when the feed has told of all that, too.
   tries        INTEGER NOT NULL,
   -- Null where there is nothing to do.
   due          INTEGER,
@@ -41,4 +42,5 @@ CREATE TABLE IF NOT EXISTS deliveries (
   json         TEXT NOT NULL,
   UNIQUE (webhook, id)
 ) STRICT;
+CREATE INDEX IF NOT EXISTS deliveries_by_webhook ON deliveries (webhook, key);
 CREATE INDEX IF NOT EXISTS deliveries_by_conversation ON deliveries (conversation);

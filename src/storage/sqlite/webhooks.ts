@@ -1,7 +1,5 @@
-import { randomBytes } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import { EVERY_TENANT, type TenantScope } from '../../conversation/log/log.ts';
 import {
   type Grown,
@@ -14,17 +12,14 @@ import {
   type WebhookStore,
 } from '../../conversation/webhooks/store.ts';
 import type { Delivery } from '../../protocol/webhooks.ts';
-import { Secret } from '../../security/secrets.ts';
+import { WebhooksFile } from './webhooks-file.ts';
 
 const FILE = 'webhooks.sqlite';
-const KEY_FILE = 'webhooks.key';
-interface WithJson {
-  json: string;
-}
 
 /** Of a webhook that was removed meanwhile nothing is kept. */
 const KNOWN = 'WHERE EXISTS (SELECT 1 FROM webhooks WHERE id = :webhookId)';
-const SCHEMA = new URL('./webhooks.sql', import.meta.url);
+/** In the place of tries: the conversation has ended, and all of it was told. */
+const OVER = -1;
 
 /**
  * Webhooks of one process, in a file of their own beside the log's, which is made with the first webhook: deliveries
@@ -32,20 +27,11 @@ const SCHEMA = new URL('./webhooks.sql', import.meta.url);
  * delivered again.
  */
 export class SqliteWebhooks implements WebhookStore {
-  readonly #database: Database.Database;
-  readonly #statements = new Map<string, Database.Statement>();
+  readonly #file: WebhooksFile;
 
   /** @param folder that this process holds */
   constructor(folder: string) {
-    this.#database = new Database(join(folder, FILE));
-    this.#database.pragma('journal_mode = WAL');
-    this.#database.pragma('synchronous = NORMAL');
-    this.#database.pragma('secure_delete = ON');
-    this.#database.exec(readFileSync(SCHEMA, 'utf8'));
-    // Whose hands these were is no more: one process holds the folder.
-    this.#database.exec(
-      'UPDATE places SET hand = NULL, due = 0 WHERE hand IS NOT NULL; UPDATE feed SET until = 0',
-    );
+    this.#file = new WebhooksFile(join(folder, FILE));
   }
 
   /** Whether a folder has some. */
@@ -54,15 +40,17 @@ export class SqliteWebhooks implements WebhookStore {
   }
 
   close(): void {
-    this.#database.close();
+    this.#file.close();
   }
 
   async create(webhook: StoredWebhook): Promise<'created' | 'full'> {
     const { id, tenant } = webhook;
-    return this.#durably(() => {
-      const count = this.#get('SELECT count(*) AS n FROM webhooks WHERE tenant = ?', tenant) as { n: number };
+    return this.#file.durably(() => {
+      const count = this.#file.get('SELECT count(*) AS n FROM webhooks WHERE tenant = ?', tenant) as {
+        n: number;
+      };
       if (count.n >= MOST_WEBHOOKS) return 'full';
-      this.#run(
+      this.#file.run(
         'INSERT INTO webhooks (id, tenant, json) VALUES (?, ?, ?)',
         id,
         tenant,
@@ -73,44 +61,46 @@ export class SqliteWebhooks implements WebhookStore {
   }
 
   async get(tenant: TenantScope, id: string): Promise<StoredWebhook | undefined> {
-    const row = this.#get('SELECT json FROM webhooks WHERE id = ?', id) as WithJson | undefined;
-    const webhook = row && (JSON.parse(row.json) as StoredWebhook);
+    const [json] = this.#file.json('SELECT json FROM webhooks WHERE id = ?', id);
+    const webhook = json === undefined ? undefined : (JSON.parse(json) as StoredWebhook);
     return webhook && isOf(webhook, tenant) ? webhook : undefined;
   }
 
   async list(tenant: TenantScope): Promise<StoredWebhook[]> {
     const rows =
       tenant === EVERY_TENANT
-        ? this.#json('SELECT json FROM webhooks ORDER BY id')
-        : this.#json('SELECT json FROM webhooks WHERE tenant = ? ORDER BY id', tenant);
+        ? this.#file.json('SELECT json FROM webhooks ORDER BY id')
+        : this.#file.json('SELECT json FROM webhooks WHERE tenant = ? ORDER BY id', tenant);
     return rows.map((json) => JSON.parse(json) as StoredWebhook);
   }
 
   async replace(webhook: StoredWebhook): Promise<boolean> {
     const json = JSON.stringify(webhook);
-    return this.#durably(() => this.#run('UPDATE webhooks SET json = ? WHERE id = ?', json, webhook.id) > 0);
+    return this.#file.durably(
+      () => this.#file.run('UPDATE webhooks SET json = ? WHERE id = ?', json, webhook.id) > 0,
+    );
   }
 
   async delete(tenant: TenantScope, id: string): Promise<boolean> {
     if (!(await this.get(tenant, id))) return false;
-    this.#durably(() => {
+    this.#file.durably(() => {
       for (const table of ['places', 'replays', 'deliveries']) {
-        this.#run(`DELETE FROM ${table} WHERE webhook = ?`, id);
+        this.#file.run(`DELETE FROM ${table} WHERE webhook = ?`, id);
       }
-      this.#run('DELETE FROM webhooks WHERE id = ?', id);
+      this.#file.run('DELETE FROM webhooks WHERE id = ?', id);
     });
     return true;
   }
 
   async holdFeed(hand: string, now: number, until: number): Promise<string | undefined | null> {
-    return this.#together(() => {
-      const taken = this.#run(
+    return this.#file.together(() => {
+      const taken = this.#file.run(
         `INSERT INTO feed (one, cursor, hand, until) VALUES (1, NULL, :hand, :until)
          ON CONFLICT (one) DO UPDATE SET hand = :hand, until = :until WHERE hand = :hand OR until <= :now`,
         { hand, now, until },
       );
       if (taken === 0) return null;
-      return (this.#get('SELECT cursor FROM feed') as { cursor: string | null }).cursor ?? undefined;
+      return (this.#file.get('SELECT cursor FROM feed') as { cursor: string | null }).cursor ?? undefined;
     });
   }
 
@@ -120,59 +110,61 @@ export class SqliteWebhooks implements WebhookStore {
     grown: readonly Grown[],
     removed: readonly string[],
   ): Promise<boolean> {
-    return this.#together(() => {
-      if (this.#run('UPDATE feed SET cursor = ? WHERE hand = ?', cursor, hand) === 0) return false;
+    return this.#file.together(() => {
+      if (this.#file.run('UPDATE feed SET cursor = ? WHERE hand = ?', cursor, hand) === 0) return false;
       for (const { webhookId, conversationId, from, seq } of grown) {
-        this.#run(
+        this.#file.run(
           `INSERT INTO places (webhook, conversation, position, grown, tries, due)
            SELECT :webhookId, :conversationId, :position, :seq, 0, 0 ${KNOWN}
            ON CONFLICT DO UPDATE SET grown = max(grown, excluded.grown),
              due = CASE WHEN excluded.grown > position THEN ifnull(due, 0) ELSE due END`,
           { webhookId, conversationId, position: from - 1, seq },
         );
+        this.#forgetOver(webhookId, conversationId);
       }
       for (const id of removed) {
-        this.#run('DELETE FROM places WHERE conversation = ?', id);
-        this.#run('DELETE FROM deliveries WHERE conversation = ?', id);
+        this.#file.run('DELETE FROM places WHERE conversation = ?', id);
+        this.#file.run('DELETE FROM deliveries WHERE conversation = ?', id);
       }
       return true;
     });
   }
 
-  async goBack(webhookId: string, conversationId: string, position: number, again: boolean): Promise<void> {
-    this.#run(
+  async goBack({ webhookId, conversationId, from, seq }: Grown, again: boolean): Promise<void> {
+    const position = from - 1;
+    this.#file.run(
       `INSERT INTO places (webhook, conversation, position, grown, tries, due) SELECT :webhookId, :conversationId,
          :position, :grown, 0, 0 ${KNOWN}
        ON CONFLICT DO UPDATE SET grown = max(grown, :grown),
          due = CASE WHEN :again AND position > :position THEN 0 ELSE ifnull(due, 0) END,
          hand = CASE WHEN :again AND position > :position THEN NULL ELSE hand END,
-         tries = CASE WHEN :again AND position > :position THEN 0 ELSE tries END,
+         tries = CASE WHEN :again AND position > :position THEN 0 ELSE max(tries, 0) END,
          position = CASE WHEN :again THEN min(position, :position) ELSE position END`,
-      { webhookId, conversationId, position, grown: position + 1, again: again ? 1 : 0 },
+      { webhookId, conversationId, position, grown: seq, again: again ? 1 : 0 },
     );
   }
 
   async replays(): Promise<Replay[]> {
-    return this.#json('SELECT json FROM replays').map((json) => JSON.parse(json) as Replay);
+    return this.#file.json('SELECT json FROM replays').map((json) => JSON.parse(json) as Replay);
   }
 
   async saveReplay(replay: Replay): Promise<void> {
     const json = JSON.stringify(replay);
-    this.#durably(() =>
-      this.#run('INSERT OR REPLACE INTO replays (webhook, json) VALUES (?, ?)', replay.webhookId, json),
+    this.#file.durably(() =>
+      this.#file.run('INSERT OR REPLACE INTO replays (webhook, json) VALUES (?, ?)', replay.webhookId, json),
     );
   }
 
   async endReplay(webhookId: string): Promise<void> {
-    this.#run('DELETE FROM replays WHERE webhook = ?', webhookId);
+    this.#file.run('DELETE FROM replays WHERE webhook = ?', webhookId);
   }
 
   async claim(hand: string, now: number, until: number, most: ReadonlyMap<string, number>): Promise<Place[]> {
-    return this.#together(() => {
+    return this.#file.together(() => {
       const claimed: Place[] = [];
       for (const [webhookId, limit] of most) {
-        const rows = this.#all(
-          `SELECT conversation AS conversationId, position, tries FROM places
+        const rows = this.#file.all(
+          `SELECT conversation AS conversationId, position, max(tries, 0) AS tries FROM places
            WHERE webhook = ? AND due <= ? ORDER BY due LIMIT ?`,
           webhookId,
           now,
@@ -180,7 +172,7 @@ export class SqliteWebhooks implements WebhookStore {
         ) as Omit<Place, 'webhookId'>[];
         for (const row of rows) {
           const { conversationId } = row;
-          this.#run(
+          this.#file.run(
             'UPDATE places SET hand = ?, due = ? WHERE webhook = ? AND conversation = ?',
             hand,
             until,
@@ -194,112 +186,82 @@ export class SqliteWebhooks implements WebhookStore {
     });
   }
 
-  async settle(hand: string, place: Place, settlement: Settlement): Promise<boolean> {
-    const key = { hand, webhook: place.webhookId, conversation: place.conversationId };
-    const mine = 'WHERE webhook = :webhook AND conversation = :conversation AND hand = :hand';
+  async settle(hand: string, place: Place, settlement: Settlement, delivery?: Delivery): Promise<boolean> {
+    return this.#file.together(() => {
+      if (delivery) this.#note(place.webhookId, delivery);
+      return this.#settle(hand, place, settlement);
+    });
+  }
+
+  #settle(hand: string, { webhookId, conversationId }: Place, settlement: Settlement): boolean {
+    const key = { hand, webhookId, conversationId };
+    const mine = 'WHERE webhook = :webhookId AND conversation = :conversationId AND hand = :hand';
+    if (settlement.type === 'gone') return this.#file.run(`DELETE FROM places ${mine}`, key) > 0;
+    const { position } = settlement;
+    const put = (columns: string, values: object = {}): boolean =>
+      this.#file.run(`UPDATE places SET position = :position, ${columns} ${mine}`, {
+        ...key,
+        position,
+        ...values,
+      }) > 0;
+    const rests = 'hand = NULL, due = CASE WHEN grown > :position THEN 0 ELSE NULL END';
     switch (settlement.type) {
-      case 'gone':
-        return this.#run(`DELETE FROM places ${mine}`, key) > 0;
-      case 'moved': {
-        const { position, until } = settlement;
-        const set = 'SET position = :position, tries = 0, due = :until, grown = max(grown, :position)';
-        return this.#run(`UPDATE places ${set} ${mine}`, { ...key, position, until }) > 0;
-      }
-      case 'resting': {
-        const { position } = settlement;
-        const set =
-          'SET position = :position, tries = 0, hand = NULL, due = CASE WHEN grown > :position THEN 0 ELSE NULL END';
-        return this.#run(`UPDATE places ${set} ${mine}`, { ...key, position }) > 0;
+      case 'moved':
+        return put('tries = 0, due = :until', { until: settlement.until });
+      case 'resting':
+        return put(`tries = 0, ${rests}`);
+      case 'over': {
+        const isMine = put(`tries = ${OVER}, ${rests}`);
+        if (isMine) this.#forgetOver(webhookId, conversationId);
+        return isMine;
       }
       case 'retrying': {
-        const { position, tries, at } = settlement;
-        const set = 'SET position = :position, tries = :tries, hand = NULL, due = :at';
-        return this.#run(`UPDATE places ${set} ${mine}`, { ...key, position, tries, at }) > 0;
+        const { tries, at } = settlement;
+        return put('tries = :tries, hand = NULL, due = :at', { tries, at });
       }
       default:
         return settlement satisfies never;
     }
   }
 
-  async nextDue(webhookIds: readonly string[]): Promise<number | undefined> {
-    const sql = 'SELECT min(due) AS due FROM places WHERE webhook IN (SELECT value FROM json_each(?))';
-    return (this.#get(sql, JSON.stringify(webhookIds)) as { due: number | null }).due ?? undefined;
-  }
-
-  async noteDelivery(webhookId: string, delivery: Delivery): Promise<void> {
-    this.#together(() => {
-      const { id, conversationId } = delivery;
-      this.#run('DELETE FROM deliveries WHERE webhook = ? AND id = ?', webhookId, id);
-      this.#run(
-        `INSERT INTO deliveries (webhook, id, conversation, json)
-         SELECT :webhookId, :id, :conversationId, :json ${KNOWN}`,
-        { webhookId, id, conversationId, json: JSON.stringify(delivery) },
-      );
-      this.#run(
-        `DELETE FROM deliveries WHERE webhook = :webhook AND key <=
-           (SELECT key FROM deliveries WHERE webhook = :webhook ORDER BY key DESC LIMIT 1 OFFSET :kept)`,
-        { webhook: webhookId, kept: KEPT_DELIVERIES },
-      );
-    });
-  }
-
-  async deliveries(webhookId: string): Promise<Delivery[]> {
-    return this.#json('SELECT json FROM deliveries WHERE webhook = ? ORDER BY key DESC', webhookId).map(
-      (json) => JSON.parse(json) as Delivery,
+  /** Once the feed has told of the end as well, it can't have what was told begin anew. */
+  #forgetOver(webhookId: string, conversationId: string): void {
+    this.#file.run(
+      `DELETE FROM places WHERE webhook = ? AND conversation = ? AND tries = ${OVER} AND grown = position`,
+      webhookId,
+      conversationId,
     );
   }
 
-  /** As one, and on disk when it is done: what a client was told is kept also without power. */
-  #durably<T>(work: () => T): T {
-    this.#database.pragma('synchronous = FULL');
-    try {
-      return this.#together(work);
-    } finally {
-      this.#database.pragma('synchronous = NORMAL');
-    }
+  async nextDue(webhookIds: readonly string[]): Promise<number | undefined> {
+    const sql = 'SELECT min(due) AS due FROM places WHERE webhook IN (SELECT value FROM json_each(?))';
+    return (this.#file.get(sql, JSON.stringify(webhookIds)) as { due: number | null }).due ?? undefined;
   }
 
-  #together<T>(work: () => T): T {
-    return this.#database.transaction(work)();
+  async noteDelivery(webhookId: string, delivery: Delivery): Promise<void> {
+    this.#file.together(() => this.#note(webhookId, delivery));
   }
 
-  #prepared(sql: string): Database.Statement {
-    let statement = this.#statements.get(sql);
-    if (!statement) {
-      statement = this.#database.prepare(sql);
-      this.#statements.set(sql, statement);
-    }
-    return statement;
+  #note(webhookId: string, delivery: Delivery): void {
+    const { id, conversationId } = delivery;
+    // What it replaces stands behind what came meanwhile: its key is new.
+    this.#file.run(
+      `INSERT OR REPLACE INTO deliveries (webhook, id, conversation, json)
+       SELECT :webhookId, :id, :conversationId, :json ${KNOWN}`,
+      { webhookId, id, conversationId, json: JSON.stringify(delivery) },
+    );
+    this.#file.run(
+      `DELETE FROM deliveries WHERE webhook = :webhookId AND key <=
+         (SELECT key FROM deliveries WHERE webhook = :webhookId ORDER BY key DESC LIMIT 1 OFFSET :kept)`,
+      { webhookId, kept: KEPT_DELIVERIES },
+    );
   }
 
-  #run(sql: string, ...values: unknown[]): number {
-    return this.#prepared(sql).run(...values).changes;
+  async deliveries(webhookId: string): Promise<Delivery[]> {
+    return this.#file
+      .json('SELECT json FROM deliveries WHERE webhook = ? ORDER BY key DESC', webhookId)
+      .map((json) => JSON.parse(json) as Delivery);
   }
-
-  #get(sql: string, ...values: unknown[]): unknown {
-    return this.#prepared(sql).get(...values);
-  }
-
-  #json(sql: string, ...values: unknown[]): string[] {
-    return (this.#all(sql, ...values) as WithJson[]).map(({ json }) => json);
-  }
-
-  #all(sql: string, ...values: unknown[]): unknown[] {
-    return this.#prepared(sql).all(...values);
-  }
-}
-
-/** The key of a folder's own that its webhooks' secrets are sealed by; it is made where there is none. */
-export function keyIn(folder: string): Secret {
-  const path = join(folder, KEY_FILE);
-  if (!existsSync(path)) {
-    writeFileSync(path, `${randomBytes(32).toString('base64url')}\n`, {
-      mode: 0o600,
-      flag: 'wx',
-      flush: true,
-    });
-  }
-  return new Secret(readFileSync(path, 'utf8').trim());
 }
 
 function isOf({ tenant }: StoredWebhook, asked: TenantScope): boolean {

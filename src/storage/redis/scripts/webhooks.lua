@@ -1,6 +1,7 @@
 -- All that changes webhooks and their places, each verb as one.
 -- KEYS what all keys begin with: :all and :tenant:T have the webhooks, :feed says how far it was read and in whose hand,
---      :places:ID has the places of a webhook by conversation as [position, grown, tries, hand], :due:ID when each is due,
+--      :places:ID has the places of a webhook by conversation as [position, grown, tries, hand], where tries of -1 say that
+--      the conversation has ended and all of it was told, :due:ID when each is due,
 --      :deliveries:ID and :order:ID its last deliveries, :replays what is to be told again
 -- ARGV the verb, then what stands at its head
 local base = KEYS[1]
@@ -24,6 +25,11 @@ end
 local function forget(id, conversation)
   redis.call('HDEL', base .. ':places:' .. id, conversation)
   redis.call('ZREM', base .. ':due:' .. id, conversation)
+end
+
+-- Once the feed has told of the end as well, it can't have what was told begin anew.
+local function is_over(place)
+  return place[3] == -1 and place[2] == place[1]
 end
 
 local verbs = {}
@@ -73,7 +79,8 @@ function verbs.note(hand, cursor, grown, removed)
       local place = place_of(id, conversation) or { from - 1, seq, 0, '' }
       place[2] = math.max(place[2], seq)
       local wakes = place[2] > place[1] and not is_due(id, conversation)
-      put_place(id, conversation, place, wakes and 0 or nil)
+      if is_over(place) then forget(id, conversation)
+      else put_place(id, conversation, place, wakes and 0 or nil) end
     end
   end
   local gone = cjson.decode(removed)
@@ -93,12 +100,13 @@ function verbs.note(hand, cursor, grown, removed)
   return 1
 end
 
--- webhook, conversation, position, 1 where it is told again
-verbs['go-back'] = function(id, conversation, position, again)
+-- webhook, conversation, position, the last seq, 1 where it is told again
+verbs['go-back'] = function(id, conversation, position, seq, again)
   if redis.call('HEXISTS', base .. ':all', id) == 0 then return 0 end
   position = tonumber(position)
   local place = place_of(id, conversation) or { position, 0, 0, '' }
-  place[2] = math.max(place[2], position + 1)
+  place[2] = math.max(place[2], tonumber(seq))
+  place[3] = math.max(place[3], 0)
   local goes_back = again == '1' and place[1] > position
   if goes_back then place = { position, place[2], 0, '' } end
   put_place(id, conversation, place, (goes_back or not is_due(id, conversation)) and 0 or nil)
@@ -116,29 +124,11 @@ function verbs.claim(hand, now, lease, most)
       if place then
         place[4] = hand
         put_place(id, conversation, place, lease)
-        claimed[#claimed + 1] = { id, conversation, place[1], place[3] }
+        claimed[#claimed + 1] = { id, conversation, place[1], math.max(place[3], 0) }
       else forget(id, conversation) end
     end
   end
   return #claimed == 0 and '[]' or cjson.encode(claimed)
-end
-
--- hand, webhook, conversation, what became of it, position, tries, when; gives 0 where the place is in another's hand
-function verbs.settle(hand, id, conversation, how, position, tries, at)
-  local place = place_of(id, conversation)
-  if not place or place[4] ~= hand then return 0 end
-  if how == 'gone' then forget(id, conversation) return 1 end
-  place[1] = tonumber(position)
-  place[3] = tonumber(tries)
-  if how == 'moved' then
-    place[2] = math.max(place[2], place[1])
-    put_place(id, conversation, place, at)
-    return 1
-  end
-  place[4] = ''
-  local rests = how == 'resting' and place[2] <= place[1]
-  put_place(id, conversation, place, rests and 'never' or at)
-  return 1
 end
 
 -- webhook, id, JSON, when, how many are kept
@@ -151,6 +141,22 @@ function verbs.deliver(id, delivery, json, at, kept)
   local old = redis.call('ZRANGE', base .. ':order:' .. id, 0, many - 1)
   redis.call('HDEL', base .. ':deliveries:' .. id, unpack(old))
   redis.call('ZREM', base .. ':order:' .. id, unpack(old))
+  return 1
+end
+
+-- hand, webhook, conversation, what became of it, position, tries, when, and what `deliver` takes behind the webhook where
+-- there is a delivery; gives 0 where the place is in another's hand
+function verbs.settle(hand, id, conversation, how, position, tries, at, ...)
+  if select('#', ...) > 0 then verbs.deliver(id, ...) end
+  local place = place_of(id, conversation)
+  if not place or place[4] ~= hand then return 0 end
+  if how == 'gone' then forget(id, conversation) return 1 end
+  place[1] = tonumber(position)
+  place[3] = how == 'over' and -1 or tonumber(tries)
+  if how ~= 'moved' then place[4] = '' end
+  local rests = (how == 'resting' or how == 'over') and place[2] <= place[1]
+  if is_over(place) then forget(id, conversation)
+  else put_place(id, conversation, place, rests and 'never' or at) end
   return 1
 end
 
