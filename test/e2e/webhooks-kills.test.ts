@@ -118,7 +118,7 @@ describe(`12: webhooks, ${EVENTS} events to receivers that misbehave, and ${KILL
         try {
           honest.verify(tried, secrets[index]?.secret ?? '');
         } catch (error) {
-          faults.push(`${tried.id}: ${error}`);
+          faults.push(`${tried.id}: ${String(error)}`);
         }
         return react(tried);
       };

@@ -8,6 +8,8 @@ const SCHEMA = new URL('./webhooks.sql', import.meta.url);
 export class WebhooksFile {
   readonly #database: Database.Database;
   readonly #statements: Statements;
+  /** What is to be committed, each of which then gives what tells who waits for it. */
+  readonly #waiting: { work: () => () => void; reject: (error: unknown) => void }[] = [];
 
   /** @param path of a folder that this process holds */
   constructor(path: string) {
@@ -24,6 +26,7 @@ export class WebhooksFile {
   }
 
   close(): void {
+    this.#commit();
     this.#database.close();
   }
 
@@ -39,6 +42,31 @@ export class WebhooksFile {
 
   together<T>(work: () => T): T {
     return this.#database.transaction(work)();
+  }
+
+  /** As one with all that is asked for in the same round of the event loop: where much is told, they share its pages. */
+  shared<T>(work: () => T): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    if (this.#waiting.length === 0) setImmediate(() => this.#commit());
+    this.#waiting.push({
+      work: () => {
+        const result = work();
+        return () => resolve(result);
+      },
+      reject,
+    });
+    return promise;
+  }
+
+  #commit(): void {
+    const waiting = this.#waiting.splice(0);
+    if (waiting.length === 0) return;
+    try {
+      const done = this.together(() => waiting.map(({ work }) => work()));
+      for (const tell of done) tell();
+    } catch (error) {
+      for (const { reject } of waiting) reject(error);
+    }
   }
 
   /** @returns how many rows it changed */

@@ -187,7 +187,7 @@ export class SqliteWebhooks implements WebhookStore {
   }
 
   async settle(hand: string, place: Place, settlement: Settlement, delivery?: Delivery): Promise<boolean> {
-    return this.#file.together(() => {
+    return await this.#file.shared(() => {
       if (delivery) this.#note(place.webhookId, delivery);
       return this.#settle(hand, place, settlement);
     });
@@ -239,7 +239,7 @@ export class SqliteWebhooks implements WebhookStore {
   }
 
   async noteDelivery(webhookId: string, delivery: Delivery): Promise<void> {
-    this.#file.together(() => this.#note(webhookId, delivery));
+    await this.#file.shared(() => this.#note(webhookId, delivery));
   }
 
   #note(webhookId: string, delivery: Delivery): void {
