@@ -113,14 +113,15 @@ export class SqliteWebhooks implements WebhookStore {
     return this.#file.together(() => {
       if (this.#file.run('UPDATE feed SET cursor = ? WHERE hand = ?', cursor, hand) === 0) return false;
       for (const { webhookId, conversationId, from, seq } of grown) {
-        this.#file.run(
+        const place = this.#file.get(
           `INSERT INTO places (webhook, conversation, position, grown, tries, due)
            SELECT :webhookId, :conversationId, :position, :seq, 0, 0 ${KNOWN}
            ON CONFLICT DO UPDATE SET grown = max(grown, excluded.grown),
-             due = CASE WHEN excluded.grown > position THEN ifnull(due, 0) ELSE due END`,
+             due = CASE WHEN excluded.grown > position THEN ifnull(due, 0) ELSE due END
+           RETURNING tries`,
           { webhookId, conversationId, position: from - 1, seq },
-        );
-        this.#forgetOver(webhookId, conversationId);
+        ) as { tries: number } | undefined;
+        if (place?.tries === OVER) this.#forgetOver(webhookId, conversationId);
       }
       for (const id of removed) {
         this.#file.run('DELETE FROM places WHERE conversation = ?', id);
