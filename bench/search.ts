@@ -1,9 +1,10 @@
 /**
  * Searches through many messages: `npm run bench:search -- 100000` (conversations of 20 messages; by default 10,000).
- * Prints what the file has grown by, and how long searches take, each for other words than the one before it.
+ * With a folder behind the number, what is made there is kept and found again the next time. Prints what the file has
+ * grown by, and how long searches take, each for other words than the one before it.
  */
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
@@ -73,20 +74,20 @@ const settings: ConversationSettings = {
   termination,
   metadata: {},
 };
-const folder = mkdtempSync(join(tmpdir(), 'aic-search-'));
-process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+const kept = process.argv[3];
+const folder = kept ?? mkdtempSync(join(tmpdir(), 'aic-search-'));
+if (kept === undefined) process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+mkdirSync(folder, { recursive: true });
+const isMade = existsSync(join(folder, DATABASE_FILE));
 const storage = openSqliteStorage(folder, 'a measurement', { appended() {}, removed() {} });
-let characters = 0;
 
 async function make(): Promise<void> {
   const now = new Date();
   const replies = Array.from({ length: MESSAGES }, (_, index) => {
-    const content = text();
-    characters += content.length;
     return replyEvent(index + 3, now, {
       turn: index + 1,
       sender: index % 2 === 0 ? 'Ada' : 'Ben',
-      content,
+      content: text(),
       metadata: {},
     });
   });
@@ -105,13 +106,13 @@ async function make(): Promise<void> {
 }
 
 const startedAt = performance.now();
-for (let made = 0; made < conversations; made += AT_ONCE)
+for (let made = isMade ? conversations : 0; made < conversations; made += AT_ONCE)
   await Promise.all(Array.from({ length: AT_ONCE }, make));
 const query = (q: string) => storage.search.search(DEFAULT_TENANT, { terms: parseQuery(q) }, { limit: 50 });
 while ((await query('none')).isIncomplete) await new Promise((resolve) => setTimeout(resolve, 500));
 await storage.search.tidied();
 console.log(
-  `${conversations} × ${MESSAGES} messages, ${(characters / 1e6).toFixed(1)} MB, made and indexed in ${((performance.now() - startedAt) / 1000).toFixed(0)} s`,
+  `${conversations} × ${MESSAGES} messages, ${isMade ? 'opened' : 'made'} and indexed in ${((performance.now() - startedAt) / 1000).toFixed(0)} s`,
 );
 
 const some = (from: number, to: number): string => words[from + Math.floor(random() * (to - from))] ?? '';
@@ -119,7 +120,8 @@ const KINDS: Record<string, () => string> = {
   'a rare word': () => some(20_000, 50_000),
   'a common word': () => some(0, 20),
   'two words': () => `${some(0, 100)} ${some(100, 5000)}`,
-  'a phrase': () => `"${some(0, 20)} ${some(0, 20)}"`,
+  'a phrase of common words': () => `"${some(0, 20)} ${some(0, 20)}"`,
+  'a phrase as it is said': () => `"${word()} ${word()}"`,
   'a beginning': () => `${some(1000, 5000).slice(0, 5)}*`,
 };
 for (const [kind, q] of Object.entries(KINDS)) {
@@ -146,13 +148,17 @@ storage.close();
 
 const file = new Database(join(folder, DATABASE_FILE), { readonly: true });
 const tables = file
-  .prepare<[], string>(`SELECT name FROM sqlite_schema WHERE name GLOB 'message_words_*_data'`)
+  .prepare<[], string>(`SELECT name FROM sqlite_schema WHERE name GLOB 'message_terms_*_data'`)
   .pluck()
   .all();
 const bytes = tables.map(
   (name) => file.prepare<[], number>(`SELECT sum(length(block)) FROM ${name}`).pluck().get() ?? 0,
 );
+const characters = file
+  .prepare<[], number>(`SELECT sum(length(json ->> '$.message.content')) FROM events WHERE type = 'message'`)
+  .pluck()
+  .get() as number;
 console.log(
-  `the index has ${(bytes.reduce((sum, each) => sum + each, 0) / characters).toFixed(2)} of the messages' bytes`,
+  `the index has ${(bytes.reduce((sum, each) => sum + each, 0) / characters).toFixed(2)} of the messages' ${(characters / 1e6).toFixed(0)} MB`,
 );
 file.close();

@@ -50,7 +50,7 @@ it('who only reads a folder finds what is in it', async () => {
 it('an index that is missing is made anew', async () => {
   const folder = await usedFolder();
   const database = new Database(join(folder, DATABASE_FILE));
-  database.exec('DROP TABLE message_words_0; DELETE FROM message_parts; UPDATE search_progress SET done = 0');
+  database.exec('DROP TABLE message_terms_0; DELETE FROM message_parts; UPDATE search_progress SET done = 0');
   database.close();
   const storage = openSqliteStorage(folder, 'a test', new Announced());
   onTestFinished(() => storage.close());

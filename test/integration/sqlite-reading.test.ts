@@ -32,7 +32,8 @@ const UNDO_ANY_EVENTS = `
   DROP TABLE feed;
   DROP TABLE message_parts;
   DROP TABLE search_progress;
-  DROP TABLE IF EXISTS message_words_0;
+  DROP TABLE search_leftovers;
+  DROP TABLE IF EXISTS message_terms_0;
   DROP TABLE key_spending`;
 
 describe('queries', () => {

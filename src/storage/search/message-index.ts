@@ -1,9 +1,16 @@
 import type Database from 'better-sqlite3';
 import type { Term } from '../../conversation/search/query.ts';
+import { wordsOf } from '../../conversation/search/words.ts';
+import { CommonWords, WordSet } from './common-words.ts';
 import { indexedText, matchOf, TOKENIZER } from './part-query.ts';
 
-/** Keys in one part. A search and a tidying work through a part at a time, so this bounds what is done at once. */
-const PART_KEYS = 8192;
+/**
+ * Keys in one part. Each part that a search goes through takes some time whatever it has, and so does each message of a
+ * part that is written anew after a deletion.
+ */
+const PART_KEYS = 65_536;
+/** Of so many messages one tells which words are common. */
+const SAMPLED = 32;
 /** Pages of a part that are written anew at once. */
 const TIDIED_PAGES = 250;
 /** Parts whose statements are kept. */
@@ -32,13 +39,15 @@ interface Asked {
   terms: readonly Term[];
   sender?: string | undefined;
   belowKey: number;
+  limit: number;
 }
 
 interface Part {
+  common: WordSet;
   insert: Database.Statement;
   delete: Database.Statement;
-  rank: Database.Statement<[string, number], Ranked>;
-  find: Database.Statement<[string, number], number>;
+  rank: Database.Statement<[string, number, number], Ranked>;
+  find: Database.Statement<[string, number, number], number>;
 }
 
 /**
@@ -51,21 +60,29 @@ export class MessageIndex {
   /** The longest prepared first. */
   readonly #parts = new Map<number, Part>();
   readonly #statements: ReturnType<typeof prepare>;
+  readonly #partKeys: number;
+  readonly #commonWords = new CommonWords();
 
-  constructor(database: Database.Database) {
+  /** @param partKeys keys of the log in one part; always the same for a database */
+  constructor(database: Database.Database, partKeys = PART_KEYS) {
     this.#database = database;
+    this.#partKeys = partKeys;
     this.#statements = prepare(database);
   }
 
   /** To be called within a transaction. */
   add(messages: readonly IndexedMessage[]): void {
     const spans = new Map<number, { from: number; to: number }>();
-    for (const { key, tenant, sender, content, at } of messages) {
-      const part = partOf(key);
+    for (const message of messages) {
+      const { key, at } = message;
+      const part = this.#partOf(key);
       const span = spans.get(part);
       spans.set(part, { from: Math.min(at, span?.from ?? at), to: Math.max(at, span?.to ?? at) });
-      if (!span) this.#make(part);
-      this.#part(part).insert.run(key, indexedText(tenant, sender, content));
+      if (!span) this.#make(part, at);
+      const words = wordsOf(message.content).map(({ word }) => word);
+      if (key % SAMPLED === 0) this.#commonWords.see(words);
+      const { insert, common } = this.#part(part);
+      insert.run(key, indexedText(message, words, common));
     }
     for (const [part, span] of spans) this.#statements.widen.run({ part, ...span });
   }
@@ -74,7 +91,7 @@ export class MessageIndex {
   remove(keys: readonly number[], isGone: boolean): void {
     const parts = new Set<number>();
     for (const key of keys) {
-      const part = partOf(key);
+      const part = this.#partOf(key);
       if (!this.#statements.exists.get(part)) continue;
       this.#part(part).delete.run(key);
       parts.add(part);
@@ -89,7 +106,7 @@ export class MessageIndex {
   tidy(): boolean {
     const { nextToTidy, changes, setTidying } = this.#statements;
     const next = nextToTidy.get();
-    if (!next) return false;
+    if (!next) return this.#dropLeftover();
     const { part, tidying } = next;
     const before = changes.get() ?? 0;
     // https://sqlite.org/fts5.html#the_merge_command: the negative number begins it, positive ones go on.
@@ -106,22 +123,33 @@ export class MessageIndex {
    * are milliseconds since 1970, and both exclude their instant.
    */
   parts(belowKey: number, after: number, before: number): { part: number; isWithin: boolean }[] {
-    const rows = this.#statements.parts.all({ last: partOf(belowKey - 1), after, before });
+    const rows = this.#statements.parts.all({ last: this.#partOf(belowKey - 1), after, before });
     return rows.map(({ part, isWithin }) => ({ part, isWithin: isWithin === 1 }));
   }
 
   /** Newest first. */
-  rank(part: number, { tenant, belowKey, ...wanted }: Asked): Ranked[] {
-    return this.#part(part).rank.all(matchOf(tenant, wanted), belowKey);
+  rank(part: number, { tenant, belowKey, limit, ...wanted }: Asked): Ranked[] {
+    const { rank, common } = this.#part(part);
+    return rank.all(matchOf(tenant, wanted, common), belowKey, limit);
   }
 
   /** As `rank`, without the scores, which cost most. */
-  find(part: number, { tenant, belowKey, ...wanted }: Asked): number[] {
-    return this.#part(part).find.all(matchOf(tenant, wanted), belowKey);
+  find(part: number, { tenant, belowKey, limit, ...wanted }: Asked): number[] {
+    const { find, common } = this.#part(part);
+    return find.all(matchOf(tenant, wanted, common), belowKey, limit);
   }
 
-  #make(part: number): void {
-    if (this.#statements.exists.get(part)) return;
+  #partOf(key: number): number {
+    return Math.floor(key / this.#partKeys);
+  }
+
+  #make(part: number, at: number): void {
+    const { exists, commonBefore, make } = this.#statements;
+    if (exists.get(part)) return;
+    // What is known of a part whose making was rolled back.
+    this.#parts.delete(part);
+    const common = this.#commonWords.most();
+    make.run(part, at, at, common ? JSON.stringify(common) : (commonBefore.get(part) ?? '[]'));
     this.#database.exec(
       `CREATE VIRTUAL TABLE IF NOT EXISTS ${tableOf(part)}
        USING fts5 (words, content = '', contentless_delete = 1, ${TOKENIZER})`,
@@ -129,10 +157,21 @@ export class MessageIndex {
     this.#statements.soilBefore.run(part);
   }
 
+  /** A table that the index had before it was made anew. */
+  #dropLeftover(): boolean {
+    const { leftover, forgetLeftover } = this.#statements;
+    const name = leftover.get();
+    if (name === undefined) return false;
+    this.#database.exec(`DROP TABLE IF EXISTS ${name}`);
+    forgetLeftover.run(name);
+    return true;
+  }
+
   #part(part: number): Part {
     let known = this.#parts.get(part);
     if (!known) {
-      known = preparePart(this.#database, tableOf(part));
+      const common = JSON.parse(this.#statements.common.get(part) ?? '[]') as string[];
+      known = { common: new WordSet(common), ...preparePart(this.#database, tableOf(part)) };
       this.#parts.set(part, known);
       if (this.#parts.size > MOST_PREPARED) this.#parts.delete(this.#parts.keys().next().value ?? part);
     }
@@ -140,21 +179,23 @@ export class MessageIndex {
   }
 }
 
-function partOf(key: number): number {
-  return Math.floor(key / PART_KEYS);
-}
-
 function tableOf(part: number): string {
-  return `message_words_${part}`;
+  return `message_terms_${part}`;
 }
 
 function prepare(database: Database.Database) {
   return {
     exists: database.prepare<[number], number>('SELECT 1 FROM message_parts WHERE part = ?').pluck(),
+    common: database.prepare<[number], string>('SELECT common FROM message_parts WHERE part = ?').pluck(),
+    commonBefore: database
+      .prepare<[number], string>('SELECT common FROM message_parts WHERE part < ? ORDER BY part DESC LIMIT 1')
+      .pluck(),
+    make: database.prepare<[number, number, number, string]>(
+      'INSERT INTO message_parts (part, earliest, latest, common) VALUES (?, ?, ?, ?)',
+    ),
     widen: database.prepare<{ part: number; from: number; to: number }>(
-      `INSERT INTO message_parts (part, earliest, latest) VALUES (:part, :from, :to)
-       ON CONFLICT (part) DO UPDATE SET earliest = min(earliest, :from), latest = max(latest, :to)
-       WHERE earliest > :from OR latest < :to`,
+      `UPDATE message_parts SET earliest = min(earliest, :from), latest = max(latest, :to)
+       WHERE part = :part AND (earliest > :from OR latest < :to)`,
     ),
     parts: database.prepare<
       { last: number; after: number; before: number },
@@ -172,21 +213,25 @@ function prepare(database: Database.Database) {
       'SELECT part, tidying FROM message_parts WHERE tidying > 0 ORDER BY part DESC LIMIT 1',
     ),
     setTidying: database.prepare<[number, number]>('UPDATE message_parts SET tidying = ? WHERE part = ?'),
+    leftover: database
+      .prepare<[], string>(`SELECT name FROM search_leftovers WHERE name > '' ORDER BY name LIMIT 1`)
+      .pluck(),
+    forgetLeftover: database.prepare<[string]>('DELETE FROM search_leftovers WHERE name = ?'),
     changes: database.prepare<[], number>('SELECT total_changes()').pluck(),
   };
 }
 
-function preparePart(database: Database.Database, name: string): Part {
+function preparePart(database: Database.Database, name: string): Omit<Part, 'common'> {
   return {
     insert: database.prepare(`INSERT INTO ${name} (rowid, words) VALUES (?, ?)`),
     delete: database.prepare(`DELETE FROM ${name} WHERE rowid = ?`),
     rank: database.prepare(
       `SELECT rowid AS key, bm25(${name}) AS score FROM ${name} WHERE ${name} MATCH ? AND rowid < ?
-       ORDER BY rowid DESC`,
+       ORDER BY rowid DESC LIMIT ?`,
     ),
     find: database
-      .prepare<[string, number], number>(
-        `SELECT rowid FROM ${name} WHERE ${name} MATCH ? AND rowid < ? ORDER BY rowid DESC`,
+      .prepare<[string, number, number], number>(
+        `SELECT rowid FROM ${name} WHERE ${name} MATCH ? AND rowid < ? ORDER BY rowid DESC LIMIT ?`,
       )
       .pluck(),
   };

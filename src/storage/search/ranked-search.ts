@@ -36,6 +36,8 @@ interface Ranking {
   restBelow: number | undefined;
 }
 
+/** Messages of one part and tenant that are looked for at once. */
+const FOUND_AT_ONCE = MOST_RANKED;
 /** Messages that are read at once. */
 const READ_AT_ONCE = 32;
 /** Rankings that are kept for the pages behind the first. */
@@ -138,26 +140,39 @@ export class RankedSearch {
     const after = query.createdAfter?.getTime() ?? -Infinity;
     const before = query.createdBefore?.getTime() ?? Infinity;
     for (const { part, isWithin } of this.#index.parts(belowKey, after, before)) {
-      const found: Ranked[] = [];
-      for (const tenant of tenants) {
-        const asked = { tenant, terms: query.terms, sender: query.sender, belowKey };
-        if (isRanked) for (const each of this.#index.rank(part, asked)) found.push(each);
-        else for (const key of this.#index.find(part, asked)) found.push({ key, score: 0 });
-        await slices.rest();
-      }
-      if (found.length === 0) continue;
-      if (tenants.length > 1) found.sort((left, right) => right.key - left.key);
-      const { labels } = query;
-      if (isWithin && !labels) yield found;
-      else {
-        const allowed = this.#messages.filter(
-          found.map(({ key }) => key),
-          isWithin ? { labels } : query,
+      let below = belowKey;
+      do {
+        const found: Ranked[] = [];
+        let end = -Infinity;
+        for (const tenant of tenants) {
+          const { terms, sender } = query;
+          const asked = { tenant, terms, sender, belowKey: below, limit: FOUND_AT_ONCE };
+          const more = isRanked
+            ? this.#index.rank(part, asked)
+            : this.#index.find(part, asked).map((key) => ({ key, score: 0 }));
+          for (const each of more) found.push(each);
+          if (more.length === FOUND_AT_ONCE) end = Math.max(end, more.at(-1)?.key ?? end);
+          await slices.rest();
+        }
+        below = end;
+        yield this.#passing(
+          query,
+          isWithin,
+          found.filter(({ key }) => key >= end),
         );
-        yield found.filter(({ key }) => allowed.has(key));
-      }
-      await slices.rest();
+        await slices.rest();
+      } while (below !== -Infinity);
     }
+  }
+
+  /** Those that a query's filter lets through, newest first. */
+  #passing(query: MessageQuery, isWithin: boolean, found: Ranked[]): Ranked[] {
+    found.sort((left, right) => right.key - left.key);
+    const { labels } = query;
+    if (found.length === 0 || (isWithin && !labels)) return found;
+    const keys = found.map(({ key }) => key);
+    const allowed = this.#messages.filter(keys, isWithin ? { labels } : query);
+    return found.filter(({ key }) => allowed.has(key));
   }
 }
 

@@ -11,10 +11,12 @@ import type { MessageFilter } from './ranked-search.ts';
 /** Instances that may share a folder. */
 const MOST_FOLDERS = 64;
 /** A file of another version is made anew. */
-const VERSION = 1;
-const SCHEMA = ['../sqlite/migrations/007-search.sql', './search-file.sql'].map((name) =>
-  readFileSync(new URL(name, import.meta.url), 'utf8'),
-);
+const VERSION = 2;
+const SCHEMA = [
+  '../sqlite/migrations/007-search.sql',
+  '../sqlite/migrations/009-larger-parts.sql',
+  './search-file.sql',
+].map((name) => readFileSync(new URL(name, import.meta.url), 'utf8'));
 
 /** Where a message stands. */
 export interface Place {

@@ -40,7 +40,10 @@ export class SqliteSearch implements MessageSearch {
   constructor(database: Database.Database, beginnings: Beginnings, submit: Submit) {
     this.#submit = submit;
     this.#ranked = new RankedSearch(new MessageIndex(database), messagesIn(database, beginnings));
-    this.#isUntidy = database.prepare('SELECT 1 FROM message_parts WHERE tidying > 0');
+    this.#isUntidy = database.prepare(
+      `SELECT 1 FROM message_parts WHERE tidying > 0
+       UNION ALL SELECT 1 FROM search_leftovers WHERE name > ''`,
+    );
     this.#span = database.prepare(
       'SELECT (SELECT done FROM search_progress) AS done, (SELECT ifnull(max(key), 0) FROM events) AS newest',
     );
