@@ -29,10 +29,17 @@ export function viewConversation(record: ConversationRecord): Conversation {
     startedAt: record.startedAt,
     endedAt: record.endedAt,
     termination: record.ending,
-    pause: record.pause,
+    pause: shownPause(record.pause),
     outcome: record.outcome,
     forkedFrom: record.forkedFrom,
     settings,
     metadata: settings.metadata,
   };
+}
+
+/** What will hold behind a wait shows when that is over. */
+function shownPause(pause: ConversationRecord['pause']): Conversation['pause'] {
+  if (!pause) return null;
+  const { behind: _, ...shown } = pause;
+  return shown;
 }

@@ -228,7 +228,11 @@ describe.each(BACKENDS)('$name', ({ environmentsOf }) => {
   it('10.1: a pause during another wait holds behind it', async () => {
     const { client, id, nextCall, heard } = await start({ agents: WITH_ME, maxTurns: 2 });
     await heard('conversation.paused');
-    expect(await client.pause(id)).toMatchObject({ status: 'paused', pause: { for: 'human' } });
+    const { status, pause } = await client.pause(id);
+    expect({ status, pause }).toEqual({
+      status: 'paused',
+      pause: { for: 'human', by: 'system', agent: 'Me', since: expect.any(String) },
+    });
     await client.say(id, { content: 'I begin.' });
     expect(await client.getConversation(id)).toMatchObject({ status: 'paused', pause: { for: 'user' } });
     await client.resume(id);
