@@ -47,6 +47,9 @@ const FORMATS: Readonly<Record<ExportFormat, Format>> = {
   },
 };
 
+/** Of all formats; without parameters. */
+export const MEDIA_TYPES: string[] = Object.values(FORMATS).map(({ type }) => type.replace(/;.*/, ''));
+
 /** Writes a conversation in a format. Not all of it is ever in memory. */
 export async function exportAs(format: ExportFormat, source: ExportSource): Promise<Export> {
   const { extension, type, headers = {}, write } = FORMATS[format];

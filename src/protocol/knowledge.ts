@@ -89,6 +89,11 @@ export const documentRequest = z
 /** What stands beside a file, where it comes as a form. */
 export const documentFields = z.strictObject({ ...described, title: line(300).optional() });
 
+/** Such a form, as a client puts it together: texts alone, and the file. */
+export const documentForm = documentFields
+  .extend({ metadata: z.string().meta({ description: 'JSON' }).optional() })
+  .extend({ file: z.string().meta({ format: 'binary' }) });
+
 /** A document as it was taken; without its text. */
 export const documentSummary = z
   .object({

@@ -1,4 +1,5 @@
 import type { FastifyRequest } from 'fastify';
+import type { ZodType } from 'zod';
 import { EVERY_TENANT, type TenantScope } from '../conversation/log/log.ts';
 import { DEFAULT_TENANT } from '../protocol/events.ts';
 import type { Identity, Scope } from '../protocol/keys.ts';
@@ -11,6 +12,8 @@ declare module 'fastify' {
     scope?: Scope | 'key' | 'open';
     /** Whether a ticket of the conversation opens it, too. */
     takesTickets?: boolean;
+    /** What comes as a body, by its media type, where the route reads it itself; for the OpenAPI document alone. */
+    reads?: Readonly<Record<string, ZodType>>;
   }
   interface FastifyRequest {
     /** Null on routes that are open. */

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import type { FastifyContextConfig, FastifyInstance, FastifySchema } from 'fastify';
+import type { FastifyInstance, FastifySchema, RouteOptions } from 'fastify';
 import { jsonSchemaTransform, jsonSchemaTransformObject } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { problem } from '../protocol/problem.ts';
@@ -13,7 +13,7 @@ Then read its messages, or watch it live.`;
 
 /** Notes the routes that are registered behind it, in whichever scope, for an OpenAPI 3.1 document of their schemas. */
 export async function describeRoutes(app: FastifyInstance): Promise<void> {
-  const optionalBodies = new Set<string>();
+  const notes: Notes = { optionalBodies: new Set(), forms: new Map(), scopes: new Map() };
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -21,6 +21,7 @@ export async function describeRoutes(app: FastifyInstance): Promise<void> {
         title: 'AI Conversation Platform',
         version: '1.0.0',
         description: DESCRIPTION,
+        contact: { name: 'Whoever runs this server' },
         license: { name: 'MIT', identifier: 'MIT' },
       },
       servers: [{ url: '/', description: 'The server that gives this document' }],
@@ -30,8 +31,8 @@ export async function describeRoutes(app: FastifyInstance): Promise<void> {
             type: 'http',
             scheme: 'bearer',
             description:
-              'A key of this server, where it asks for one (GET /whoami tells). The names beside it in an operation are ' +
-              'the scopes that open it, each with those that comprise it.',
+              'A key of this server, where it asks for one (GET /whoami tells). `x-scope` of an operation is the scope ' +
+              'that opens it, as do those that comprise it.',
           },
           ticket: {
             type: 'apiKey',
@@ -55,36 +56,59 @@ export async function describeRoutes(app: FastifyInstance): Promise<void> {
     },
     transform: (described) => {
       const { body, operationId } = described.schema ?? {};
-      if (body instanceof z.ZodOptional && operationId) optionalBodies.add(operationId);
-      const schema = described.schema && admitting(described.schema, described.route.config?.scope);
-      return jsonSchemaTransform({ ...described, schema: schema ?? described.schema });
+      const { reads, scope } = described.route.config ?? {};
+      const form = reads?.['multipart/form-data'];
+      if (body instanceof z.ZodOptional && operationId) notes.optionalBodies.add(operationId);
+      if (operationId && scope !== undefined && scope !== 'key' && scope !== 'open') {
+        notes.scopes.set(operationId, scope);
+      }
+      if (form && operationId) notes.forms.set(operationId, formOf(form));
+      const schema = described.schema && admitting(described.schema, described.route);
+      const read = schema && reads ? { ...schema, body: reads['application/json'] } : schema;
+      return jsonSchemaTransform({ ...described, schema: read ?? described.schema });
     },
-    transformObject: (document) => tidy(jsonSchemaTransformObject(document), optionalBodies),
+    transformObject: (document) => tidy(jsonSchemaTransformObject(document), notes),
   });
 }
 
+/** What is known of operations by their names, and the generators don't say. */
+interface Notes {
+  optionalBodies: Set<string>;
+  /** The schemas of forms. */
+  forms: Map<string, object>;
+  scopes: Map<string, string>;
+}
+
+function formOf(form: z.ZodType): object {
+  const { $schema: _, ...schema } = z.toJSONSchema(form, { io: 'input' });
+  return schema;
+}
+
 /** What a key has to be for an operation, and what it is answered with where it isn't. */
-function admitting(schema: FastifySchema, scope: FastifyContextConfig['scope']): FastifySchema {
+function admitting(schema: FastifySchema, { method, config }: RouteOptions): FastifySchema {
   const { summary = '', description, response, operationId = '' } = schema;
+  const scope = config?.scope;
   // The doors have forms of their own.
   const form = (response as Record<string, unknown> | undefined)?.[503] ?? problem;
   const refusals =
     scope === 'open' || scope === undefined
       ? { '4XX': problem }
-      : { 401: form, 403: form, 421: form, 429: form, 503: form };
+      : { 400: form, 401: form, 403: form, 421: form, 429: form, 503: form };
+  // Whatever comes as a body is read before anything is done with it, also where none is asked for.
+  const unreadable = method === 'GET' ? {} : { 400: form, 413: form, 415: form };
   const needs =
     scope === 'open' || scope === undefined
       ? 'Open to all.'
       : scope === 'key'
         ? 'Any key will do.'
         : `Needs the scope \`${scope}\`.`;
-  const key = { key: scope === 'key' || scope === undefined ? [] : [scope] };
+  const key = { key: [] };
   const security = scope === 'open' ? [] : TAKE_TICKETS.has(operationId) ? [key, { ticket: [] }] : [key];
   return {
     ...schema,
     description: [description ?? `${summary}${summary.endsWith('?') ? '' : '.'}`, needs].join('\n\n'),
     security,
-    response: { ...refusals, ...(response as object) },
+    response: { ...refusals, ...unreadable, ...(response as object) },
   };
 }
 
@@ -112,25 +136,30 @@ interface Description {
 
 interface Operation {
   operationId?: string;
-  requestBody?: { required: boolean };
-  responses: Record<string, { description: string; content?: Record<string, { schema: { $ref?: string } }> }>;
+  'x-scope'?: string;
+  requestBody?: { required: boolean; content: Record<string, Media> };
+  responses: Record<string, { description: string; content?: Record<string, Media> }>;
+}
+
+interface Media {
+  schema: { $ref?: string; type?: string; description?: string };
 }
 
 const REFERENCE = '#/components/schemas/';
 
 /** Says in what media type problems come and which bodies may be left out; drops what nothing refers to. */
-function tidy(generated: object, optionalBodies: ReadonlySet<string>): object {
-  const document = JSON.parse(JSON.stringify(generated), withoutSafeIntegers) as Description;
+function tidy(generated: object, { optionalBodies, forms, scopes }: Notes): object {
+  const document = JSON.parse(JSON.stringify(generated), plainly) as Description;
   for (const operation of Object.values(document.paths).flatMap((path) => Object.values(path))) {
-    if (operation.requestBody && optionalBodies.has(operation.operationId ?? '')) {
-      operation.requestBody.required = false;
-    }
+    const { operationId = '', requestBody } = operation;
+    const scope = scopes.get(operationId);
+    if (scope !== undefined) operation['x-scope'] = scope;
+    if (requestBody && optionalBodies.has(operationId)) requestBody.required = false;
+    const form = forms.get(operationId);
+    if (requestBody && form) requestBody.content['multipart/form-data'] = { schema: form };
     for (const [status, response] of Object.entries(operation.responses)) {
       if (response.description === 'Default Response') response.description = STATUS_CODES[status] ?? status;
-      const [media] = Object.values(response.content ?? {});
-      if (media?.schema.$ref === `${REFERENCE}Problem`) {
-        response.content = { 'application/problem+json': media };
-      }
+      if (response.content) response.content = typed(response.content, Number(status) < 300);
     }
   }
   const { schemas } = document.components;
@@ -143,13 +172,30 @@ function tidy(generated: object, optionalBodies: ReadonlySet<string>): object {
   return document;
 }
 
+/** Failures come in one type whatever their operation produces, and what is no JSON is text. */
+function typed(content: Record<string, Media>, isSuccess: boolean): Record<string, Media> {
+  const [media = { schema: {} }] = Object.values(content);
+  if (media.schema.$ref === `${REFERENCE}Problem`) return { 'application/problem+json': media };
+  if (!isSuccess) return { 'application/json': media };
+  const { description } = media.schema;
+  const text = { schema: { type: 'string', ...(description === undefined ? {} : { description }) } };
+  const isJson = (type: string): boolean => type === 'application/json';
+  return Object.fromEntries(Object.entries(content).map(([type, own]) => [type, isJson(type) ? own : text]));
+}
+
 /** The schemas that a part of the document refers to. */
 function namesIn(part: object): string[] {
   return [...JSON.stringify(part).matchAll(/"#\/components\/schemas\/(\w+)"/g)].map(([, name = '']) => name);
 }
 
-/** That a whole number lies within what JavaScript can count is no news to a reader. */
-function withoutSafeIntegers(key: string, value: unknown): unknown {
+/**
+ * That a whole number lies within what JavaScript can count is no news to a reader; that a tuple has no more than its
+ * parts, the generators leave out.
+ */
+function plainly(key: string, value: unknown): unknown {
   const isBound = key === 'minimum' || key === 'maximum';
-  return isBound && Math.abs(Number(value)) === Number.MAX_SAFE_INTEGER ? undefined : value;
+  if (isBound && Math.abs(Number(value)) === Number.MAX_SAFE_INTEGER) return undefined;
+  const { prefixItems: parts } = (value ?? {}) as { prefixItems?: unknown };
+  if (!Array.isArray(parts)) return value;
+  return { ...(value as object), items: parts[0] as unknown, minItems: parts.length, maxItems: parts.length };
 }

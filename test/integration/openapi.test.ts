@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs';
+import { createConfig, lintFromString } from '@redocly/openapi-core';
 import { Validator } from '@seriousme/openapi-schema-validator';
+import spectral, { type RulesetDefinition } from '@stoplight/spectral-core';
+import { oas } from '@stoplight/spectral-rulesets';
 import { describe, expect, it } from 'vitest';
 import { call } from '../fixtures/http.ts';
 import { startServer } from '../fixtures/server.ts';
@@ -13,6 +16,7 @@ interface Operation {
   summary: string;
   description: string;
   tags: string[];
+  'x-scope'?: string;
   security: Record<string, string[]>[];
   requestBody?: { required: boolean; content: Record<string, Media> };
   responses: Record<string, { content?: Record<string, Media> }>;
@@ -25,12 +29,24 @@ interface Document {
   components: { schemas: Record<string, Media['schema']>; securitySchemes: Record<string, object> };
 }
 
-const document = JSON.parse(
-  readFileSync(new URL('../../openapi/openapi.json', import.meta.url), 'utf8'),
-) as Document;
+const text = readFileSync(new URL('../../openapi/openapi.json', import.meta.url), 'utf8');
+const document = JSON.parse(text) as Document;
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
   Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
 );
+
+async function faultsByRedocly(source: string): Promise<string[]> {
+  const config = await createConfig({ extends: ['recommended'] });
+  const faults = await lintFromString({ source, absoluteRef: 'openapi.json', config });
+  return faults.map(({ ruleId, message, location }) => `${ruleId}: ${message} ${location[0]?.pointer}`);
+}
+
+async function faultsBySpectral(source: string): Promise<string[]> {
+  const linter = new spectral.Spectral();
+  linter.setRuleset({ extends: [[oas, 'recommended']] } as RulesetDefinition);
+  const faults = await linter.run(source);
+  return faults.map(({ code, message, path }) => `${code}: ${message} ${path.join('/')}`);
+}
 
 /** What Swagger UI fills in for a request. */
 function examplesOf({ requestBody }: Operation): unknown[] {
@@ -50,6 +66,16 @@ describe('2: openapi.json', () => {
     const validator = new Validator();
     expect(await validator.validate({ ...structuredClone(document) })).toEqual({ valid: true });
     expect(validator.version).toBe('3.1');
+  });
+
+  it.each([
+    ['Redocly’s recommended rules', faultsByRedocly],
+    ['Spectral’s rules for OpenAPI', faultsBySpectral],
+  ])('keeps %s', async (_rules, faultsOf) => {
+    expect(await faultsOf(text)).toEqual([]);
+    expect(await faultsOf(text.replace('"operationId": "whoami"', '"operationId": "metrics"'))).not.toEqual(
+      [],
+    );
   });
 
   it('has every route, each with a name of its own', () => {
@@ -112,6 +138,10 @@ describe('2: openapi.json', () => {
       });
       expect([path, operation.tags.filter((tag) => !known.has(tag))]).toEqual([path, []]);
       expect([path, security.length > 0]).toEqual([path, !isOpen]);
+      expect([path, description.includes(`\`${operation['x-scope']}\``)]).toEqual([
+        path,
+        !isOpen && path !== '/whoami',
+      ]);
       for (const scheme of security.flatMap((way) => Object.keys(way))) expect(schemes).toContain(scheme);
       expect([path, statuses]).toEqual([
         path,

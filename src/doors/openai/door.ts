@@ -85,6 +85,7 @@ export async function registerOpenAiDoor(
               'the verdict, the vote or the last message. Closing the connection ends the conversation.',
             tags: ['openai'],
             body: chatCompletionRequest,
+            produces: ['application/json', 'text/event-stream'],
             response: { 200: chatCompletion, ...FAILURES },
           },
         },

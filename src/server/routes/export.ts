@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { exportAs } from '../../export/formats.ts';
+import { exportAs, MEDIA_TYPES } from '../../export/formats.ts';
 import { pagesOf } from '../../export/source.ts';
 import { exportQuery } from '../../protocol/export.ts';
 import { problem } from '../../protocol/problem.ts';
@@ -26,6 +26,7 @@ export function registerExport(server: FastifyInstance, parts: ServerParts): voi
         tags: ['conversations'],
         params: idParameter,
         querystring: exportQuery,
+        produces: MEDIA_TYPES,
         response: { 200: z.unknown().meta({ description: 'The file' }), 400: problem, 404: problem },
       },
     },

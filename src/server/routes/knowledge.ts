@@ -7,8 +7,10 @@ import {
   collectionList,
   collectionParameter,
   type DocumentSummary,
+  documentForm,
   documentList,
   documentParameter,
+  documentRequest,
   documentSummary,
   documentWithText,
   isCollectionName,
@@ -44,21 +46,23 @@ function registerTaking(server: FastifyInstance, { knowledge, readDocument }: Se
   app.post(
     '/knowledge/:collection/documents',
     {
-      ...WRITE,
+      config: {
+        ...WRITE.config,
+        reads: { 'application/json': documentRequest, 'multipart/form-data': documentForm },
+      },
       schema: {
         operationId: 'addDocument',
         summary: 'Add a document to a collection, or replace the one with its id',
         description:
-          'As JSON (`AddDocument`: `title`, `text` and what else there is to say), or a file as `multipart/form-data` ' +
-          'in the field `file`: .txt, .md, .html, .pdf, .docx or .csv. 20 MiB at most. The collection is made by its ' +
+          'As JSON, or a file as `multipart/form-data` in the field `file`: .txt, .md, .html, .pdf, .docx or .csv. 20 MiB at most. The collection is made by its ' +
           'first document.',
         tags,
-        consumes: ['application/json', 'multipart/form-data'],
         params: collectionParameter,
         headers: z.object({ 'idempotency-key': z.string().optional() }),
         response: {
           201: documentSummary,
           400: problem,
+          404: problem,
           409: problem,
           413: problem,
           415: problem,

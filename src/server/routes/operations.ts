@@ -84,7 +84,7 @@ export function registerOperations(server: FastifyInstance, parts: ServerParts):
         operationId: 'metrics',
         summary: 'Metrics in the text format of Prometheus, or as OpenMetrics where it is asked for',
         tags: ['operations'],
-        produces: ['text/plain'],
+        produces: ['text/plain', 'application/openmetrics-text'],
         response: { 200: z.string().meta({ description: 'Prometheus text' }) },
       },
     },

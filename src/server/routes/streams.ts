@@ -147,7 +147,15 @@ export async function registerStreams(
       tags: ['streams'],
       params: idParameter,
       querystring: streamQuery,
-      response: { 400: problem, 404: problem, 503: problem },
+      response: {
+        101: z.undefined().meta({ description: 'The WebSocket is open.' }),
+        200: z.undefined().meta({
+          description: 'It is open over HTTP/2, where a proxy speaks that (RFC 8441).',
+        }),
+        400: problem,
+        404: problem,
+        503: problem,
+      },
     },
     preHandler: locate,
     handler: async () => {
@@ -175,8 +183,9 @@ export async function registerStreams(
       params: idParameter,
       querystring: streamQuery,
       headers: z.object({ 'last-event-id': z.string().optional() }),
+      produces: ['text/event-stream'],
       response: {
-        200: z.string().meta({ description: 'text/event-stream' }),
+        200: z.string().meta({ description: 'Frames, each with its cursor as its id' }),
         204: z.undefined().meta({ description: 'All was read, and the conversation has ended.' }),
         400: problem,
         404: problem,
