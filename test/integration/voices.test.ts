@@ -1,41 +1,68 @@
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { createClient } from '../../src/client/client.ts';
-import type { ConversationEvent, ConversationRequest } from '../../src/client/types.ts';
-import { BUILT_IN_SCENARIOS } from '../../src/conversation/scenarios/built-in.ts';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { type Client, createClient } from '../../src/client/client.ts';
 import { ended } from '../fixtures/conversation-routes.ts';
 import { follow } from '../fixtures/follower.ts';
 import { call } from '../fixtures/http.ts';
-import { type RedisServer, startRedis } from '../fixtures/redis.ts';
-import { startServer, temporaryFolder } from '../fixtures/server.ts';
-import { startSteppedVendor } from '../fixtures/stepped-vendor.ts';
-import { readLog } from '../fixtures/talks.ts';
-import { answer, startVendor } from '../fixtures/vendors.ts';
+import { readSamples } from '../fixtures/metrics.ts';
+import { type ServerProcess, sharedByTests, startServer } from '../fixtures/server.ts';
+import { type SteppedVendor, startSteppedVendor } from '../fixtures/stepped-vendor.ts';
+import { eventsOf, readLog } from '../fixtures/talks.ts';
 import { watchSocket } from '../fixtures/watcher.ts';
 
-let redis: RedisServer;
+const { whenOver } = sharedByTests();
+/** The server of all that need none of their own, and its vendor. */
+let server: ServerProcess;
+let client: Client;
+let vendor: SteppedVendor;
 beforeAll(async () => {
-  redis = await startRedis();
+  vendor = await startSteppedVendor();
+  whenOver(async () => await vendor[Symbol.asyncDispose]());
+  server = await startServer(vendor.environment, whenOver);
+  client = createClient({ baseUrl: server.url });
 });
-afterAll(() => redis.stop());
 
 const local = (name: string) => ({ provider: 'local', name });
 
-/** A vendor whose models answer what a test says, and the prompts that they were sent. */
-async function scripted(say: (prompt: string) => string, request: object) {
-  const prompts: string[] = [];
-  const vendor = await startVendor('openai', ({ body }) => {
-    const prompt = JSON.stringify(body);
-    prompts.push(prompt);
-    return answer(say(prompt));
-  });
-  onTestFinished(vendor.close);
-  const server = await startServer({ LOCAL_BASE_URL: vendor.baseUrl, LOCAL_MODEL: 'm' });
-  const made = await call(server.url, '/conversations', { body: { topic: 'Tea or coffee?', ...request } });
+let talks = 0;
+
+/** Starts a conversation whose calls have a model of its own, and so are told from those of others. */
+async function begin(request: object) {
+  const model = `talk-${++talks}`;
+  const text = JSON.stringify({ topic: 'Tea or coffee?', ...request });
+  const body: unknown = JSON.parse(text, (_, value: unknown) =>
+    isLocal(value) ? { ...value, model } : value,
+  );
+  const before = await readSamples(server.url);
+  const made = await call(server.url, '/conversations', { body: body as object });
   expect([made.status, made.text]).toEqual([201, expect.anything()]);
   const { id } = made.body as { id: string };
-  const conversation = await ended(server.url, id);
-  const { text: metrics } = await call(server.url, '/metrics');
-  return { prompts, conversation, log: await readLog(server.url, id), metrics };
+  /** What the server has counted since, over all samples whose names and labels are like this. */
+  const counted = async (like: RegExp): Promise<number> =>
+    sumOf(await readSamples(server.url), like) - sumOf(before, like);
+  return { id, counted, nextCall: () => vendor.nextCall(model) };
+}
+
+const isLocal = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && 'provider' in value && value.provider === 'local';
+
+const sumOf = (samples: Map<string, number>, like: RegExp): number =>
+  [...samples].reduce((sum, [name, count]) => sum + (like.test(name) ? count : 0), 0);
+
+/** A conversation whose models answer what a test says, to its end, and the prompts that they were sent. */
+async function scripted(say: (prompt: string) => string, request: object) {
+  const { id, counted, nextCall } = await begin(request);
+  const prompts: string[] = [];
+  const whole = ended(server.url, id);
+  const answering = async (): Promise<never> => {
+    for (;;) {
+      const each = await nextCall();
+      prompts.push(each.prompt);
+      await each.say(say(each.prompt));
+      each.finish();
+    }
+  };
+  const conversation = await Promise.race([whole, answering()]);
+  return { prompts, conversation, counted, log: await readLog(server.url, id) };
 }
 
 /** Which question a prompt asks that is no turn. */
@@ -47,10 +74,6 @@ const asks = (prompt: string): 'choice' | 'ballot' | 'verdict' | undefined =>
       : prompt.includes('You judge a talk')
         ? 'verdict'
         : undefined;
-
-function eventsOf<Type extends ConversationEvent['type']>(log: ConversationEvent[], type: Type) {
-  return log.filter((event): event is Extract<ConversationEvent, { type: Type }> => event.type === type);
-}
 
 describe('9.1: moderator', () => {
   it('says who speaks, and that it is over; what names nobody is asked for again, then the next in order speaks', async () => {
@@ -80,18 +103,13 @@ describe('9.1: moderator', () => {
 
 describe('9.1: panel', () => {
   it('calls all at the same time, shows and keeps their turns in the order of the roster, and nobody sees another', async () => {
-    const vendor = await startSteppedVendor();
-    onTestFinished(() => vendor[Symbol.asyncDispose]());
-    const server = await startServer(vendor.environment);
-    const client = createClient({ baseUrl: server.url });
-    const { id } = await client.createConversation({
-      topic: 'Tea or coffee?',
+    const { id, nextCall } = await begin({
       agents: [local('Ada'), local('Ben'), local('Cyd')],
       turnPolicy: { type: 'panel', rounds: 2 },
     });
     const watcher = await watchSocket(server.url, id);
     for (let round = 0; round < 2; round++) {
-      const calls = [await vendor.nextCall(), await vendor.nextCall(), await vendor.nextCall()];
+      const calls = [await nextCall(), await nextCall(), await nextCall()];
       // The last is ready first; readers hear them in order all the same.
       for (const [place, each] of [...calls.entries()].reverse()) {
         expect(each.prompt).not.toContain(`round ${round} of`);
@@ -133,28 +151,18 @@ describe('9.1: panel', () => {
 
   /** A panel whose members say what the test has them say; each member's call by its name. */
   async function begun(names: readonly string[], rounds = 1) {
-    const vendor = await startSteppedVendor();
-    onTestFinished(() => vendor[Symbol.asyncDispose]());
-    const server = await startServer(vendor.environment);
-    const client = createClient({ baseUrl: server.url });
-    const agents = names.map(local);
-    const made = await client.createConversation({
-      topic: 'Tea?',
-      agents,
+    const { id, counted, nextCall } = await begin({
+      agents: names.map(local),
       turnPolicy: { type: 'panel', rounds },
     });
-    const watcher = await watchSocket(server.url, made.id);
+    const watcher = await watchSocket(server.url, id);
     const callsOf = async (count: number) => {
-      const calls = await Promise.all(Array.from({ length: count }, () => vendor.nextCall()));
+      const calls = await Promise.all(Array.from({ length: count }, nextCall));
       return Object.fromEntries(calls.map((each) => [/You are (\w+),/.exec(each.prompt)?.[1] ?? '', each]));
     };
-    const callsBy = async (status: string): Promise<number> => {
-      const { text } = await call(server.url, '/metrics');
-      const lines = text.matchAll(new RegExp(`^ai_api_calls_total\\{.*status="${status}"\\} (\\d+)$`, 'gm'));
-      return Array.from(lines, ([, count]) => Number(count)).reduce((sum, count) => sum + count, 0);
-    };
-    const log = () => readLog(server.url, made.id);
-    return { id: made.id, url: server.url, client, watcher, callsOf, callsBy, log };
+    const callsBy = (status: 'success' | 'error') =>
+      counted(new RegExp(`^ai_api_calls_total.*status="${status}"`));
+    return { id, watcher, callsOf, callsBy, log: () => readLog(server.url, id) };
   }
 
   it('a member that fails ends it: what the others said is charged, and nobody is asked again', async () => {
@@ -177,7 +185,7 @@ describe('9.1: panel', () => {
   });
 
   it('an interruption makes void what does not stand yet, and each is spoken anew once', async () => {
-    const { id, client, callsOf, callsBy, watcher, log } = await begun(['Ada', 'Ben']);
+    const { id, callsOf, callsBy, watcher, log } = await begun(['Ada', 'Ben']);
     const { Ada, Ben } = await callsOf(2);
     await Ben?.say('Before.');
     Ben?.finish();
@@ -199,7 +207,7 @@ describe('9.1: panel', () => {
   });
 
   it('a pause is looked at behind the round', async () => {
-    const { id, client, callsOf, watcher } = await begun(['Ada', 'Ben'], 2);
+    const { id, callsOf, watcher } = await begun(['Ada', 'Ben'], 2);
     const first = await callsOf(2);
     await client.pause(id);
     for (const [name, each] of Object.entries(first)) {
@@ -264,12 +272,7 @@ describe('9.4: votes', () => {
   });
 
   it('a pause loses no ballot, and what somebody chose comes before what was asked', async () => {
-    const vendor = await startSteppedVendor();
-    onTestFinished(() => vendor[Symbol.asyncDispose]());
-    const server = await startServer(vendor.environment);
-    const client = createClient({ baseUrl: server.url });
-    const { id } = await client.createConversation({
-      topic: 'Tea?',
+    const { id, nextCall } = await begin({
       agents: [local('Ada'), local('Ben')],
       turnPolicy: { type: 'moderator', moderator: { provider: 'local', name: 'Chair' } },
       decision: { type: 'vote', method: 'plurality', options: ['tea', 'milk'], at: { everyRounds: 1 } },
@@ -279,18 +282,18 @@ describe('9.4: votes', () => {
     const heard = (type: string, times = 1) =>
       watcher.until(() => watcher.frames.filter((frame) => frame.type === type).length >= times);
     const next = async (says: string) => {
-      const each = await vendor.nextCall();
+      const each = await nextCall();
       await each.say(says);
       each.finish();
     };
-    const choice = await vendor.nextCall();
+    const choice = await nextCall();
     await client.next(id, 'Ben');
     await choice.say('{"agent": "Ada"}');
     choice.finish();
     await next('Ben it is.');
     await next('{"agent": "Ada"}');
     await next('Ada, too.');
-    const ballots = [await vendor.nextCall(), await vendor.nextCall()];
+    const ballots = [await nextCall(), await nextCall()];
     await client.pause(id);
     for (const each of ballots) {
       await each.say('{"choice": "tea", "why": ""}');
@@ -313,7 +316,7 @@ describe('9.4: votes', () => {
 
   it('a consensus ends the talk as soon as there is one, and is counted with its calls', async () => {
     let round = 0;
-    const { conversation, log, metrics } = await scripted(
+    const { conversation, log, counted } = await scripted(
       (prompt) => {
         if (asks(prompt) !== 'ballot') return `Proposal ${round++}.`;
         return prompt.includes('Proposal 3') ? '{"choice": "agree"}' : '{"choice": "disagree"}';
@@ -330,13 +333,9 @@ describe('9.4: votes', () => {
       outcome: { type: 'consensus', winner: 'agree', tally: { agree: 2, disagree: 0 } },
     });
     expect(eventsOf(log, 'vote.closed').map(({ winner }) => winner)).toEqual([null, 'agree']);
-    expect(metrics).toContain('ai_conversations_ended_total{reason="consensus"} 1');
-    const sumOf = (name: string): number =>
-      Array.from(metrics.matchAll(new RegExp(`^${name}.* (\\d+)$`, 'gm')), ([, count]) =>
-        Number(count),
-      ).reduce((sum, count) => sum + count, 0);
-    expect(sumOf('ai_tokens_total')).toBe(conversation.usage.totalTokens);
-    expect(sumOf('ai_turns_total')).toBe(4);
+    expect(await counted(/^ai_conversations_ended_total\{reason="consensus"\}/)).toBe(1);
+    expect(await counted(/^ai_tokens_total/)).toBe(conversation.usage.totalTokens);
+    expect(await counted(/^ai_turns_total/)).toBe(4);
   });
 });
 
@@ -387,134 +386,4 @@ describe('9.5: judges', () => {
       termination: { reason: 'max_turns' },
     });
   });
-});
-
-describe('9.6: scenarios', () => {
-  const FAST: Partial<ConversationRequest> = { topic: 'Should science be open by default?' };
-
-  it.each(BUILT_IN_SCENARIOS.map(({ name }) => name))(
-    '%s runs with the embedded pair to its end',
-    async (name) => {
-      const server = await startServer();
-      const client = createClient({ baseUrl: server.url });
-      const made = await client.createConversation({ topic: FAST.topic ?? '', scenario: name });
-      const over = await ended(server.url, made.id);
-      expect(over.status).toBe('terminated');
-      expect(['completed', 'max_turns', 'phrase', 'condition', 'consensus', 'repetition']).toContain(
-        over.termination?.reason,
-      );
-      const { decision } = over.settings;
-      expect(over.outcome !== null).toBe(decision !== undefined);
-      expect(over.settings.scenario).toBe(name);
-    },
-  );
-
-  it('fills in what a request leaves out: names go wherever they stand, and null takes out', async () => {
-    const server = await startServer();
-    const client = createClient({ baseUrl: server.url });
-    const made = await client.createConversation({
-      topic: 'Cats or dogs?',
-      scenario: 'debate',
-      agents: [{ name: 'Cat' }],
-      turnPolicy: { type: 'debate', sides: [['Cat'], ['Contra']], rounds: 0 },
-      decision: null,
-      termination: { minTurns: 3 },
-    });
-    expect(made.settings).toMatchObject({
-      agents: [
-        { name: 'Cat', provider: 'embedded', instructions: expect.stringContaining('for the motion') },
-        { name: 'Contra' },
-      ],
-      turnPolicy: { type: 'debate', sides: [['Cat'], ['Contra']], rounds: 0 },
-      termination: { phrases: [], minTurns: 3 },
-      maxTurns: 8,
-    });
-    expect(made.settings).not.toHaveProperty('decision');
-    expect(await ended(server.url, made.id)).toMatchObject({
-      turns: 4,
-      termination: { reason: 'completed' },
-    });
-  });
-
-  it.each(['SQLite', 'Redis'])('keeps own ones on %s; built-in ones stay as they are', async (backend) => {
-    const server = await startServer(backend === 'Redis' ? { REDIS_URL: redis.url } : {});
-    const put = (name: string, body: object) =>
-      call(server.url, `/scenarios/${name}`, { method: 'PUT', body });
-    const own = { title: 'Short', description: 'Two turns.', settings: { maxTurns: 2 } };
-    expect((await put('short', own)).status).toBe(201);
-    expect(await put('short', own)).toMatchObject({ status: 200, body: { name: 'short', ...own } });
-    expect((await put('debate', own)).status).toBe(409);
-    const others = Array.from({ length: 199 }, (_, number) => `other-${number}`);
-    for (const name of others) expect((await put(name, own)).status).toBe(201);
-    expect(await put('one-too-many', own)).toMatchObject({ status: 409, body: { code: 'conflict' } });
-    expect((await put('short', own)).status).toBe(200);
-    for (const name of others) {
-      expect((await call(server.url, `/scenarios/${name}`, { method: 'DELETE' })).status).toBe(204);
-    }
-    expect((await put('Short!', own)).status).toBe(400);
-    const wrong = { ...own, settings: { turnPolicy: { type: 'debate', sides: [['A'], ['B']] } } };
-    expect(await put('wrong', wrong)).toMatchObject({ status: 400, body: { code: 'validation_failed' } });
-    const { body } = await call(server.url, '/scenarios');
-    const names = (body as { items: { name: string }[] }).items.map(({ name }) => name);
-    expect(names).toEqual([...BUILT_IN_SCENARIOS.map(({ name }) => name), 'short']);
-    const made = await call(server.url, '/conversations', { body: { topic: 'x', scenario: 'short' } });
-    expect(made).toMatchObject({ status: 201, body: { maxTurns: 2, settings: { scenario: 'short' } } });
-    expect((await call(server.url, '/scenarios/short', { method: 'DELETE' })).status).toBe(204);
-    expect((await call(server.url, '/scenarios/short', { method: 'DELETE' })).status).toBe(404);
-    expect((await call(server.url, '/scenarios/debate', { method: 'DELETE' })).status).toBe(409);
-    expect(
-      (await call(server.url, '/conversations', { body: { topic: 'x', scenario: 'short' } })).status,
-    ).toBe(400);
-  });
-});
-
-describe('DESIGN 1 to 5', () => {
-  it.each(['SQLite', 'Redis'])(
-    '9.2: on %s, every scenario comes to its end, whatever is killed in the middle',
-    async (backend) => {
-      const folder = temporaryFolder();
-      const environment = {
-        EMBEDDED_TOKEN_DELAY_MS: '4',
-        DATA_DIR: folder,
-        ...(backend === 'Redis' ? { REDIS_URL: redis.url } : {}),
-      };
-      let server = await startServer(environment);
-      const ids = await Promise.all(
-        BUILT_IN_SCENARIOS.map(async ({ name }) => {
-          const client = createClient({ baseUrl: server.url });
-          return (await client.createConversation({ topic: 'Is tea better?', scenario: name, maxTurns: 12 }))
-            .id;
-        }),
-      );
-      for (let kill = 0; kill < 4; kill++) {
-        const { url } = server;
-        const sum = async (): Promise<number> => {
-          const all = await Promise.all(ids.map((id) => createClient({ baseUrl: url }).getConversation(id)));
-          return all.reduce((total, each) => total + each.lastSeq, 0);
-        };
-        const before = await sum();
-        await expect.poll(sum, { timeout: 20_000, interval: 30 }).not.toBe(before);
-        await server.stop('SIGKILL');
-        server = await startServer(environment);
-      }
-      for (const id of ids) {
-        const over = await ended(server.url, id);
-        const log = await readLog(server.url, id);
-        expect(log.map(({ seq }) => seq)).toEqual(log.map((_, index) => index + 1));
-        const turns = eventsOf(log, 'message').map(({ message }) => message.turn);
-        expect(turns).toEqual(turns.map((_, index) => index));
-        expect(over.turns).toBe(turns.length - 1);
-        const voters: string[] = [];
-        for (const event of log) {
-          if (event.type === 'vote.closed') voters.length = 0;
-          if (event.type !== 'ballot.cast') continue;
-          expect(voters).not.toContain(event.agent);
-          voters.push(event.agent);
-        }
-        expect(eventsOf(log, 'conversation.closing').length).toBeLessThanOrEqual(1);
-        expect(eventsOf(log, 'verdict.given').length).toBeLessThanOrEqual(1);
-        expect(log.at(-1)?.type).toBe('conversation.terminated');
-      }
-    },
-  );
 });
