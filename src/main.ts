@@ -41,7 +41,8 @@ const { createMasker } = await import('./security/secrets.ts');
 /** Whatever the process says as it crashes, it says without secrets; those of the configuration are known once it is read. */
 let mask = createMasker([]);
 const crash = (error: unknown): never => {
-  console.error(mask(inspect(error)));
+  // On one line, for a text that is cut into its lines, as a private key would be, is no longer known for what it is.
+  console.error(mask(inspect(error, { breakLength: Infinity })));
   process.exit(1);
 };
 // Of promises that nobody waits for, too.
@@ -53,7 +54,7 @@ try {
   await serve();
 } catch (error) {
   if (error instanceof ConfigurationError) for (const fault of error.faults) console.error(fault);
-  else if (error instanceof StorageError) console.error(error.message);
+  else if (error instanceof StorageError) console.error(mask(error.message));
   else if (isListenError(error)) console.error(listenFault(error));
   else crash(error);
   process.exit(1);

@@ -89,10 +89,11 @@ function longestPlainRun(value: string): string {
   return value.split(/[^\w-]+/).reduce((longest, run) => (run.length > longest.length ? run : longest), '');
 }
 
-/** A pattern for a text whose quotes and backslashes may be escaped, once or more often. */
+/** A pattern for a text whose quotes, backslashes and line feeds may be escaped, once or more often. */
 function literally(text: string): string {
-  return text.replaceAll(/[\\".*+?^${}()|[\]]/g, (sign) => {
+  return text.replaceAll(/[\n\\".*+?^${}()|[\]]/g, (sign) => {
     if (sign === '\\') return String.raw`\\+`;
+    if (sign === '\n') return String.raw`(?:\n|\\+n)`;
     return sign === '"' ? String.raw`\\*"` : `\\${sign}`;
   });
 }

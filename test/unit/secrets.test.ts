@@ -102,6 +102,14 @@ describe('masking', () => {
     }
   });
 
+  it('takes out a known value of more than one line, also where its line feeds are escaped', () => {
+    const value = 'first-half\nsecond-half';
+    const maskLines = createMasker([new Secret(value)]);
+    for (const text of [value, JSON.stringify({ value }), JSON.stringify(JSON.stringify({ value }))]) {
+      expect(maskLines(text)).not.toMatch(/half/);
+    }
+  });
+
   it('takes out the longer of two values that begin alike', () => {
     expect(mask('it is sk-ant-1-and-more.')).toBe('it is [masked].');
   });
