@@ -122,7 +122,8 @@ export async function registerDocs(app: FastifyInstance): Promise<void> {
     });
     await scope.register(swaggerUi, {
       routePrefix: '/docs',
-      uiConfig: { tryItOutEnabled: true, displayRequestDuration: true },
+      // Without the bar that the standalone layout has on top: its logo has a style in it, which the policy stops.
+      uiConfig: { layout: 'BaseLayout', tryItOutEnabled: true, displayRequestDuration: true },
     });
     scope.get('/openapi.json', { schema: { hide: true } }, () => app.swagger());
   });
