@@ -2,14 +2,27 @@
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { InlineConfig } from 'vite';
+import type { InlineConfig, Plugin } from 'vite';
 
 const target = fileURLToPath(new URL('../../dist/page', import.meta.url));
+
+/** marked is one file that makes a parser as it is read, and keeps all of it for that; the page has the lexer alone. */
+const lexerAlone: Plugin = {
+  name: 'lexer-alone',
+  transform(code, id) {
+    if (!id.endsWith('/marked.esm.js')) return undefined;
+    const end = code.search(/var (\w+)=new \w+;function (\w+)\([^)]*\)\{return \1\.parse\(/);
+    const [, lexer] = /(\w+) as Lexer\b/.exec(code) ?? [];
+    // Of another version it stays as it is, and is larger.
+    return end < 0 || lexer === undefined ? undefined : `${code.slice(0, end)}export{${lexer} as Lexer};`;
+  },
+};
 
 const config: InlineConfig = {
   configFile: false,
   root: fileURLToPath(new URL('.', import.meta.url)),
   logLevel: 'warn',
+  plugins: [lexerAlone],
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   build: {
     target: 'es2023',

@@ -126,8 +126,18 @@ function Hands({ message, hands }: { message: Message; hands: MessageHands }) {
 
 /** What it took, what guards found in it, and what it goes by. */
 function Facts({ message: { metadata } }: { message: Message }) {
-  const { timeToFirstTokenMs, latencyMs, outputTokens, inputTokens, costUsd, guard, edited, phase } =
-    metadata;
+  const {
+    timeToFirstTokenMs,
+    latencyMs,
+    outputTokens,
+    inputTokens,
+    costUsd,
+    guard,
+    edited,
+    phase,
+    sources,
+    degraded,
+  } = metadata;
   const tokens = (inputTokens ?? 0) + (outputTokens ?? 0);
   const speakingMs = (latencyMs ?? 0) - (timeToFirstTokenMs ?? 0);
   const facts = [
@@ -139,16 +149,19 @@ function Facts({ message: { metadata } }: { message: Message }) {
     tokens > 0 && texts.talk.tokens(formatCount(tokens)),
     costUsd !== undefined && costUsd > 0 && formatDollars(costUsd),
     edited === true && texts.talk.edited,
+    degraded === true && texts.talk.degraded,
   ].filter((fact) => typeof fact === 'string');
-  const sources = 'sources' in metadata ? metadata.sources : undefined;
   if (facts.length === 0 && !guard && sources === undefined) return null;
   return (
     <footer>
       {facts.length > 0 && <span class="facts">{facts.join(' · ')}</span>}
       {guard?.map(({ scanner, kind, action, count }) => (
         <span class={`mark guard ${action}`}>
-          {texts.talk.found(scanner.replaceAll('_', ' '), action)} ({kind}
-          {count > 1 ? ` × ${formatCount(count)}` : ''})
+          {texts.talk.found(
+            scanner.replaceAll('_', ' '),
+            count > 1 ? `${kind.replaceAll('_', ' ')} × ${formatCount(count)}` : kind.replaceAll('_', ' '),
+            texts.talk.actions[action] ?? action,
+          )}
         </span>
       ))}
       {sources !== undefined && <Sources sources={sources} />}

@@ -212,7 +212,8 @@ function anchor(href: string, text: ComponentChildren) {
   );
 }
 
-function isHarmless(href: string): boolean {
+/** Whether a link there can do nothing but be followed. */
+export function isHarmless(href: string): boolean {
   return URL.canParse(href) && ['http:', 'https:', 'mailto:'].includes(new URL(href).protocol);
 }
 

@@ -89,15 +89,12 @@ export const texts = {
     forkedFrom: 'Forked from another talk',
     compareWithOriginal: 'Compare with the original',
     speaking: (name: string) => `${name} is speaking`,
-    thinking: (name: string) => `${name} is thinking`,
     tryingAgain: (seconds: string) => `That attempt failed. The next one begins in ${seconds}.`,
     turnOf: (turn: number, most: number) => `turn ${turn.toLocaleString()} of ${most.toLocaleString()}`,
     reconnecting: 'Reconnecting …',
-    rewritten: 'The server has lost its last moments; this is what it has.',
     waitsForUser: 'Paused. Resume when you like.',
     waitsForHuman: (name: string) => `Paused: it is ${name}’s turn`,
     waitsForApproval: (name: string) => `Paused: a reply of ${name} waits for your approval`,
-    closing: 'Coming to its end',
     ended: (reason: string) => `Terminated: ${reason}`,
     queued: 'Queued: it begins as soon as there is room',
     running: 'Running',
@@ -105,10 +102,21 @@ export const texts = {
     firstToken: (time: string) => `first word after ${time}`,
     rate: (rate: string) => `${rate} tokens/s`,
     tokens: (count: string) => `${count} tokens`,
-    found: (scanner: string, action: string) => `${scanner}: ${action}`,
+    found: (scanner: string, kind: string, action: string) => `${action}: ${scanner} (${kind})`,
+    actions: {
+      flag: 'Guard’s note',
+      redact: 'Taken out',
+      block: 'Stopped',
+      error: 'Guard could not look',
+    } as Record<string, string>,
     sources: 'Sources',
     passage: (title: string, passage: number) => `${title}, passage ${passage}`,
-    degraded: 'found by words alone',
+    degraded: 'sources found by words alone',
+    noSources: 'No source was found.',
+    likeness: (score: string) => `score ${score}`,
+    cited: 'cited',
+    sourceGone: 'This document is no longer there.',
+    whole: 'Where it comes from',
   },
 
   notes: {
@@ -132,7 +140,6 @@ export const texts = {
     agreed: 'All agree',
     notAgreed: 'Not all agree yet',
     verdict: 'The verdict',
-    closing: 'The last word is spoken',
     ended: 'The end',
     proposal: (name: string) => `${name} proposes`,
     approve: 'Approve',
@@ -184,7 +191,6 @@ export const texts = {
     allTurns: 'Show all turns',
     noTurns: 'No turn yet.',
     policy: 'Who speaks',
-    outcome: 'Outcome',
   },
 
   compare: {
@@ -227,7 +233,6 @@ export const texts = {
     budgetSpent: 'The budget of the day is spent.',
     forbidden: 'This key may not do that.',
     unexpected: 'Something went wrong on this page.',
-    noExport: 'The server can’t export in this form.',
   },
 
   shortcuts: {
