@@ -44,7 +44,7 @@ export function pageText(results: readonly Result[], remarks: string | undefined
     '',
     '## How to run it',
     '',
-    '```sh',
+    '```sh not run here',
     'npm ci --prefix bench/peers   # once: what it is measured beside',
     'npm run bench                 # all but scale and soak; it writes this page',
     'npm run bench -- turns alone  # only some; the page keeps the others',

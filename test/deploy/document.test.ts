@@ -2,11 +2,11 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { blocksOf, ROOT } from '../fixtures/documents.ts';
 import { temporaryFolder } from '../fixtures/server.ts';
 import { helm, manifestsOf, render, theOne } from './helm.ts';
 import { faultsOf } from './models.ts';
 
-const ROOT = new URL('../../', import.meta.url).pathname;
 const TEXT = readFileSync(`${ROOT}docs/kubernetes.md`, 'utf8');
 const BLOCKS = [...TEXT.matchAll(/^```(\S*) ?(.*)\n([\s\S]*?)^```$/gm)].map(
   ([, language = '', kind = '', text = '']) => ({
@@ -45,7 +45,8 @@ it('docs/kubernetes.md has no block of which nobody knows whether it was tried',
 });
 
 describe('docs/kubernetes.md, step by step', () => {
-  it.each(blocks('sh', ''))('%s', async (line) => {
+  it.each([...blocks('sh', ''), ...blocksOf('deploy/helm/README.md', 'sh')])('%s', async (block) => {
+    const line = block.trim();
     expect(line).toMatch(/^helm install [^\n]*$/);
     const [, , ...given] = line.split(' ');
     const paths = given.map((each) => (each === 'deploy/helm' ? join(ROOT, each) : each));

@@ -1,26 +1,10 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { aic } from '../fixtures/command-line.ts';
+import { blockWith, ROOT } from '../fixtures/documents.ts';
 import { startServer, temporaryFolder } from '../fixtures/server.ts';
 import { answer, startVendor } from '../fixtures/vendors.ts';
-
-const ROOT = new URL('../../', import.meta.url).pathname;
-/** Where people find commands to paste. */
-const PAGES = ['README.md', 'CONTRIBUTING.md', 'docs/cli.md', 'examples/README.md'];
-
-function blocks(page: string, language: string): string[] {
-  const text = readFileSync(ROOT + page, 'utf8');
-  return [...text.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))].map(
-    ([, block = '']) => block,
-  );
-}
-
-function blockWith(page: string, language: string, text: string): string {
-  const block = blocks(page, language).find((candidate) => candidate.includes(text));
-  if (block === undefined) throw new Error(`${page} has no block with ${text}`);
-  return block;
-}
 
 /** Runs the lines of a block in the clone; what installs and what tests everything is done already. */
 function paste(block: string, environment: Record<string, string> = {}): ReturnType<typeof aic> {
@@ -87,12 +71,5 @@ describe('quick starts', () => {
       code: 0,
       out: expect.stringMatching(/^ok {5}Node: 26[\s\S]*ok {5}database: /),
     });
-  });
-
-  it('every block of commands is run by a test, or marked', () => {
-    const run =
-      /Do dogs dream|hot dog|--save pair|aic -- doctor|npm start|"maxTurns":10|npm run watch|\/events|"debate"|\/pause/;
-    const unknown = PAGES.flatMap((page) => blocks(page, 'sh').filter((block) => !run.test(block)));
-    expect(unknown).toEqual([]);
   });
 });
