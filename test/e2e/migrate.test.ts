@@ -7,7 +7,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { call } from '../fixtures/http.ts';
 import { type RedisServer, startRedis } from '../fixtures/redis.ts';
 import { operator } from '../fixtures/redis-storage.ts';
-import { type ServerProcess, startServer, temporaryFolder } from '../fixtures/server.ts';
+import { type ServerProcess, sharedByTests, startServer, temporaryFolder } from '../fixtures/server.ts';
 import { startTalk } from '../fixtures/talks.ts';
 import { answer, hang, type Script, startVendor, unlikeAnswers } from '../fixtures/vendors.ts';
 import { watchSocket } from '../fixtures/watcher.ts';
@@ -115,13 +115,16 @@ async function makeFolder(): Promise<{
 }
 
 async function makeLargeFolder(): Promise<string> {
-  const folder = temporaryFolder();
-  const server = await startServer({ DATA_DIR: folder });
+  const folder = temporaryFolder(whenOver);
+  const server = await startServer({ DATA_DIR: folder }, whenOver);
   const made = Array.from({ length: MANY }, () => startTalk(server.url, { maxTurns: 1 }));
   await Promise.all(made);
   await server.stop();
   return folder;
 }
+
+const { whenOver } = sharedByTests();
+let largeFolder: Promise<string> | undefined;
 
 function logsInFolder(folder: string): Logs {
   const database = new Database(join(folder, 'conversations.sqlite'), { readonly: true });
@@ -202,7 +205,8 @@ it('carries all there and back again, byte for byte and in the same order, and g
 it.each(['SIGKILL', 'SIGINT'] as const)(
   'goes on after %s in the middle, in both directions',
   async (signal) => {
-    const folder = await makeLargeFolder();
+    largeFolder ??= makeLargeFolder();
+    const folder = await largeFolder;
     const before = logsInFolder(folder);
     const store = await redis();
     const [from, to] = [`sqlite:${folder}`, await carried(store)];
@@ -241,10 +245,18 @@ it('refuses in one line what can not be done, and changes nothing then', async (
       lines: [expect.stringContaining(text)],
     });
   };
-  await refused(`is held by process ${server.process.pid}`, from, to);
-  await refused(`is held by process ${server.process.pid}`, to, from);
+  await Promise.all([
+    refused(`is held by process ${server.process.pid}`, from, to),
+    refused(`is held by process ${server.process.pid}`, to, from),
+    refused('has no conversations.sqlite', `sqlite:${temporaryFolder()}`, to),
+    ...['mysql://x', 'redis:nonsense', 'sqlite:'].map(async (wrong) => {
+      expect(await migrate(from, wrong)).toMatchObject({
+        code: 2,
+        err: expect.stringContaining('--to: ') as string,
+      });
+    }),
+  ]);
   await server.stop();
-  await refused('has no conversations.sqlite', `sqlite:${temporaryFolder()}`, to);
 
   expect((await migrate(from, to)).code).toBe(0);
   const client = operator(store.url);
@@ -257,7 +269,4 @@ it('refuses in one line what can not be done, and changes nothing then', async (
 
   await store.kill();
   await refused("Redis can't be reached", from, to);
-  for (const wrong of ['mysql://x', 'redis:nonsense', 'sqlite:']) {
-    expect(await migrate(from, wrong)).toMatchObject({ code: 2, err: expect.stringContaining('--to: ') });
-  }
 });

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process';
-import { expect, it, onTestFinished } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { createClient } from '../../src/client/client.ts';
 import type { ConversationEvent, ConversationRequest } from '../../src/client/types.ts';
 import { countsOf, Sums, samplesOf } from '../fixtures/metrics.ts';
-import { type LogLine, type ServerProcess, startServer } from '../fixtures/server.ts';
+import { type LogLine, type ServerProcess, sharedByTests, startServer } from '../fixtures/server.ts';
 import { readLog, startTalk } from '../fixtures/talks.ts';
 import {
   answer,
@@ -78,29 +78,33 @@ const TALKS: readonly Partial<ConversationRequest>[] = [
 ];
 const HANGING = TALKS.length - 1;
 
+/** The server of all tests: what one has done is there for the next to count, to check and to search. */
 async function stage(): Promise<{ server: ServerProcess; vendors: Vendor[] }> {
   const environment: Record<string, string> = {};
   const vendors: Vendor[] = [];
   for (const { id, kind, prefix, model } of VENDORS) {
     const vendor = await startVendor(kind, vendorScript(id));
-    onTestFinished(vendor.close);
+    whenOver(vendor.close);
     vendors.push(vendor);
     const [key, baseUrl, modelName] = prefix;
     environment[`${key}_API_KEY`] = keyOf(id);
     environment[`${baseUrl}_BASE_URL`] = vendor.baseUrl;
     environment[`${modelName}_MODEL`] = model;
   }
-  const server = await startServer({
-    ...environment,
-    LOG_LEVEL: 'debug',
-    RETRY_TRIES: '4',
-    RETRY_FIRST_DELAY_MS: '1',
-    CIRCUIT_FAILURES: '20',
-    CIRCUIT_OPEN_SECONDS: '3600',
-    DAILY_COST_LIMIT_USD: '1000',
-    // With a day's limit, nothing is called whose price nobody knows.
-    MODEL_SETTINGS: JSON.stringify({ chatgpt: PRICED, gemini: PRICED, grok: PRICED }),
-  });
+  const server = await startServer(
+    {
+      ...environment,
+      LOG_LEVEL: 'debug',
+      RETRY_TRIES: '4',
+      RETRY_FIRST_DELAY_MS: '1',
+      CIRCUIT_FAILURES: '20',
+      CIRCUIT_OPEN_SECONDS: '3600',
+      DAILY_COST_LIMIT_USD: '1000',
+      // With a day's limit, nothing is called whose price nobody knows.
+      MODEL_SETTINGS: JSON.stringify({ chatgpt: PRICED, gemini: PRICED, grok: PRICED }),
+    },
+    whenOver,
+  );
   return { server, vendors };
 }
 
@@ -153,10 +157,18 @@ function sumsOf(logs: readonly ConversationEvent[][]) {
   return { turns, tokens, cost, ends, nudges };
 }
 
-it('7: the metrics are what the logs say, after 200 conversations with faults of every kind', async () => {
-  const { server, vendors } = await stage();
+const { whenOver } = sharedByTests();
+let server: ServerProcess;
+/** 200 conversations with faults of every kind, which have ended. */
+let ids: string[];
+let vendors: Vendor[];
+beforeAll(async () => {
+  ({ server, vendors } = await stage());
   const kinds = Array.from({ length: 200 }, (_, number) => number % TALKS.length);
-  const ids = await Promise.all(kinds.map((kind) => run(server, TALKS[kind] ?? {}, kind === HANGING)));
+  ids = await Promise.all(kinds.map((kind) => run(server, TALKS[kind] ?? {}, kind === HANGING)));
+});
+
+it('7: the metrics are what the logs say, after 200 conversations with faults of every kind', async () => {
   for (const id of ids.slice(0, 10)) await (await watchSocket(server.url, id)).closed;
 
   const text = await scrape(server);
@@ -250,8 +262,6 @@ it('7: the metrics are what the logs say, after 200 conversations with faults of
 const promtool = spawnSync('promtool', ['--version']).error === undefined;
 
 it.skipIf(!promtool)('7: promtool has nothing to say against the metrics', async () => {
-  const { server } = await stage();
-  await Promise.all(TALKS.map((request, kind) => run(server, request, kind === HANGING)));
   await fetch(`${server.url}/nowhere`);
   const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
     input: await scrape(server),
@@ -262,8 +272,6 @@ it.skipIf(!promtool)('7: promtool has nothing to say against the metrics', async
 });
 
 it('10: no secret and no text of a message is in 100,000 log lines', async () => {
-  const { server } = await stage();
-  await Promise.all(TALKS.map((request, kind) => run(server, request, kind === HANGING)));
   const list = await fetch(`${server.url}/conversations?q=${WORDS[1]}`);
   expect(list.status).toBe(200);
   const pair = { agents: [player('embedded'), player('embedded')], maxTurns: 1000 };
