@@ -33,6 +33,8 @@ interface LocalOptions extends EmbeddingOptions {
 /** Whoever adds a document waits so long for its vectors, and a search for its question's, in milliseconds. */
 const EMBEDDED_WITHIN_MS = 5000;
 const QUESTION_WITHIN_MS = 3000;
+/** Vectors of the last questions are kept: a talk's topic is asked for with each of its turns. */
+const MOST_QUESTIONS = 500;
 /** What is on its way to an instance that has all changes so far has been put within this time, in seconds. */
 const OTHERS_WITHIN_SECONDS = 3600;
 
@@ -45,6 +47,7 @@ export class LocalKnowledge implements Knowledge {
   readonly #embedding: Embedding | undefined;
   /** Whoever follows others has no time to wait for vectors. */
   readonly #waits: boolean;
+  readonly #questions = new Map<string, Float32Array>();
 
   /** @param path of the file; it is made where there is none */
   constructor(path: string, options: LocalOptions = {}) {
@@ -149,12 +152,23 @@ export class LocalKnowledge implements Knowledge {
     const bounded = AbortSignal.any([signal, AbortSignal.timeout(QUESTION_WITHIN_MS)]);
     const { name: model } = this.#embedder;
     try {
-      const [vector] = await this.#embedder.embed([question], 'question', bounded);
+      const vector = this.#questions.get(question) ?? (await this.#vectorOf(question, bounded));
       return vector ? await this.#vectors.meaning({ tenant, collection, model, vector }, bounded) : 'unknown';
     } catch {
       signal.throwIfAborted();
       return 'unknown';
     }
+  }
+
+  async #vectorOf(question: string, signal: AbortSignal): Promise<Float32Array | undefined> {
+    const [vector] = (await this.#embedder?.embed([question], 'question', signal)) ?? [];
+    if (!vector) return undefined;
+    this.#questions.set(question, vector);
+    for (const oldest of this.#questions.keys()) {
+      if (this.#questions.size <= MOST_QUESTIONS) break;
+      this.#questions.delete(oldest);
+    }
+    return vector;
   }
 
   /** Forgets all documents of all tenants. */

@@ -218,7 +218,7 @@ describe('11.3 agents that have read something', () => {
       { provider: 'local', name: 'Ada', knowledge: [{ collection: 'papers', minScore: 1 }] },
       { provider: 'local', name: 'Ben', knowledge: [{ collection: 'papers', passages: 1 }] },
     ];
-    const { made } = await create(url, { topic: 'The first electric tram, or what?', agents, maxTurns: 2 });
+    const { made } = await create(url, { topic: 'The first electric tram of Mars?', agents, maxTurns: 2 });
     await ended(url, made.id);
     const { items } = (await call(url, `/conversations/${made.id}/messages`)).body as {
       items: { metadata: { sources?: unknown[] } }[];

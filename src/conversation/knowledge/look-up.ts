@@ -3,7 +3,7 @@ import type { ContextMessage } from '../log/log.ts';
 import type { ConversationSettings } from '../log/settings.ts';
 import { type Guard, type GuardFinding, together } from '../stages/guard.ts';
 import type { Found, FoundPassage, PassageSearch, Shown } from './knowledge.ts';
-import { questionFor } from './question.ts';
+import { inTurn, questionsFor } from './question.ts';
 import { shownPassages } from './shown.ts';
 
 /** What a lookup took and brought. */
@@ -49,29 +49,38 @@ export async function lookUp(
   signal: AbortSignal,
 ): Promise<Shown> {
   const startedAt = elapsed();
-  const question = questionFor(topic, recent);
+  const questions = questionsFor(topic, recent);
   const bounded = AbortSignal.any([signal, AbortSignal.timeout(WITHIN_MS)]);
   const searches = await Promise.all(
     uses.map(async ({ collection, passages = USUAL_PASSAGES, minScore = 0 }) => {
       try {
         const options = { limit: passages, signal: bounded };
-        const found = await knowledge.search(tenant, collection, question, options);
-        return { collection, minScore, found: found ?? NOTHING_FOUND, failed: false };
+        const found = await Promise.all(
+          questions.map((question) => knowledge.search(tenant, collection, question, options)),
+        );
+        return {
+          collection,
+          passages,
+          minScore,
+          found: found.map((each) => each ?? NOTHING_FOUND),
+          failed: false,
+        };
       } catch {
         signal.throwIfAborted();
-        return { collection, minScore, found: { items: [], degraded: true }, failed: true };
+        return { collection, passages, minScore, found: [{ items: [], degraded: true }], failed: true };
       }
     }),
   );
   const best = searches
-    .flatMap(({ collection, minScore, found }) =>
-      found.items
-        .filter(({ score }) => score >= minScore)
-        .map((passage): FoundPassage => ({ ...passage, collection })),
+    .flatMap(({ collection, passages, minScore, found }) =>
+      inTurn(found.map(({ items }) => items.filter(({ score }) => score >= minScore)))
+        .slice(0, passages)
+        .map(({ passage, worth }) => ({ passage: { ...passage, collection }, worth })),
     )
     // Stable: what is as good stays in the order in which it was asked for.
-    .sort((one, other) => other.score - one.score);
-  const degraded = searches.some(({ found }) => found.degraded);
+    .sort((one, other) => other.worth - one.worth)
+    .map(({ passage }): FoundPassage => passage);
+  const degraded = searches.some(({ found }) => found.some((each) => each.degraded));
   const failed = searches.some((search) => search.failed);
   const { passages: allowed, found } = guard
     ? await guarded(guard, best, signal)

@@ -6,18 +6,14 @@ import {
   type ReadDocument,
 } from '../../conversation/knowledge/knowledge.ts';
 import { IDEMPOTENCY_WINDOW_MS, type Page } from '../../conversation/log/log.ts';
-import { wordsOf } from '../../conversation/search/words.ts';
 import type { CollectionSummary, DocumentSummary, DocumentWithText } from '../../protocol/knowledge.ts';
+import { indexed } from './terms.ts';
+import { makeWordTables, wordTables } from './word-tables.ts';
 
 export interface CollectionRow {
   key: number;
   passages: number;
   words: number;
-}
-
-/** The tables of words of a collection. */
-export function wordTables(key: number): { words: string; vocabulary: string } {
-  return { words: `words_${key}`, vocabulary: `vocabulary_${key}` };
 }
 
 interface DocumentRow {
@@ -105,11 +101,11 @@ export class IndexFile {
     for (const [index, { from, to, under }] of passages.entries()) {
       const passage = text.slice(from, to);
       const heading = under === '' ? title : `${title} › ${under}`;
-      const words = wordsOf(`${heading}\n${passage}`).map(({ word }) => word);
-      total += words.length;
+      const { folded, terms, words } = indexed(`${heading}\n${passage}`);
+      total += words;
       const { lastInsertRowid: key } = this.#run(
-        `INSERT INTO passages (collection, document, number, start, stop, heading, text, words, hash)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+        `INSERT INTO passages (collection, document, number, start, stop, heading, text, folded, words, hash)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
         collection,
         lastInsertRowid,
         index + 1,
@@ -117,10 +113,11 @@ export class IndexFile {
         to,
         heading,
         passage,
-        words.length,
+        folded,
+        words,
         createHash('sha256').update(`${heading}\n${passage}`).digest(),
       );
-      this.#run(`INSERT INTO ${table} (rowid, words) VALUES (?, ?)`, key, words.join(' '));
+      this.#run(`INSERT INTO ${table} (rowid, words) VALUES (?, ?)`, key, [...terms].join(' '));
     }
     this.#run(
       'UPDATE collections SET passages = passages + ?, words = words + ? WHERE key = ?',
@@ -240,12 +237,7 @@ export class IndexFile {
       name,
     );
     const key = Number(lastInsertRowid);
-    const { words, vocabulary } = wordTables(key);
-    // Words come in, taken apart and folded, with spaces between: of what is no ASCII this tokenizer takes nothing apart.
-    this.#database.exec(
-      `CREATE VIRTUAL TABLE ${words} USING fts5 (words, content = '', contentless_delete = 1, tokenize = 'ascii');
-       CREATE VIRTUAL TABLE ${vocabulary} USING fts5vocab (${words}, 'row');`,
-    );
+    makeWordTables(this.#database, key);
     return key;
   }
 

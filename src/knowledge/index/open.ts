@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import Database from 'better-sqlite3';
+import { remakeWordTables } from './word-tables.ts';
 
 const SCHEMA = new URL('./schema.sql', import.meta.url);
 /** Marks the file as ours: "aick" in ASCII. */
@@ -14,12 +15,16 @@ const UPGRADES: readonly ((database: Database.Database) => void)[] = [
         tenant TEXT NOT NULL, collection TEXT NOT NULL, hash BLOB NOT NULL, model TEXT NOT NULL,
         PRIMARY KEY (tenant, collection, hash, model)
       ) STRICT, WITHOUT ROWID;`),
+  remakeWordTables,
 ];
+/** How long one thread waits for the other, in milliseconds: while the file is made, and then. */
+const [REMADE_WITHIN_MS, BUSY_WITHIN_MS] = [600_000, 5000];
 const VERSION = UPGRADES.length + 1;
 
 /** Opens the file that holds documents and their words; makes it where there is none, and anew what is older. */
 export function openIndexFile(path: string, isDurable: boolean): Database.Database {
-  const database = new Database(path, { timeout: 5000 });
+  // Whoever waits for the other thread to make the file anew waits until it is done.
+  const database = new Database(path, { timeout: REMADE_WITHIN_MS });
   database.pragma('journal_mode = WAL');
   // As the log: what is acknowledged survives a power cut.
   database.pragma(`synchronous = ${isDurable ? 'FULL' : 'OFF'}`);
@@ -35,6 +40,7 @@ export function openIndexFile(path: string, isDurable: boolean): Database.Databa
     database.pragma(`user_version = ${VERSION}`);
   });
   if (versionOf() < VERSION) make.immediate();
+  database.pragma(`busy_timeout = ${BUSY_WITHIN_MS}`);
   const version = versionOf();
   if (version > VERSION) {
     database.close();

@@ -1,66 +1,82 @@
-import { wordsOf } from '../../conversation/search/words.ts';
+import { type AskedTerm, askedFor } from './terms.ts';
 
 /** BM25's usual constants; https://doi.org/10.1561/1500000019 */
 const K1 = 1.2;
 const B = 0.75;
 
-/** Words of a question that are looked for at most: the rarest of those that the collection has. */
-const MOST_WORDS = 32;
+/** Words of a question that are looked for at most: those that are worth the most. */
+const MOST_WORDS = 24;
 /** Different words of a question whose rarity is asked for. */
-const MOST_ASKED = 400;
+const MOST_ASKED = 64;
 
 /** A collection, as far as ranking needs it. */
 export interface Corpus {
   passages: number;
-  /** In how many passages a word occurs. */
-  occurrences: (word: string) => number;
+  /** In how many passages a term occurs. */
+  occurrences: (term: string) => number;
 }
 
-/** What a question's words are worth. */
+/** A term that is looked for. */
+export interface Weighed {
+  term: string;
+  sought: string;
+  weight: number;
+  /** How many have it. */
+  passages: number;
+}
+
+/** What a question's terms are worth. */
 export interface Weights {
-  /** Of those that are looked for. */
-  words: ReadonlyMap<string, number>;
+  /** Those that are looked for, and that the collection has, the worthiest first. */
+  terms: readonly Weighed[];
   /** Of all together, also those that the collection doesn't have. */
   total: number;
 }
 
 /**
- * What the words of a question are worth: the rarer, the more. It is above 0 for a word that is everywhere, too, so
- * that a collection of one passage can be searched.
+ * What the terms of a question are worth: the rarer, the more. It is above 0 for one that is everywhere, too, so that a
+ * collection of one passage can be searched.
  */
 export function weigh(question: string, { passages, occurrences }: Corpus): Weights {
-  const words = new Set(wordsOf(question).map(({ word }) => word));
-  const known: [string, number][] = [];
-  let unknown = 0;
-  for (const word of [...words].slice(0, MOST_ASKED)) {
-    const n = Math.min(occurrences(word), passages);
-    const weight = Math.log(1 + (passages - n + 0.5) / (n + 0.5));
-    if (n > 0) known.push([word, weight]);
-    else unknown += weight;
-  }
-  known.sort(([, one], [, other]) => other - one);
-  const lookedFor = known.slice(0, MOST_WORDS);
-  return { words: new Map(lookedFor), total: lookedFor.reduce((sum, [, weight]) => sum + weight, unknown) };
-}
-
-/** Words as FTS5 looks for any of them: they have letters and digits alone. */
-export function anyOf(words: Iterable<string>): string {
-  return Array.from(words, (word) => `"${word}"`).join(' OR ');
+  const weighed = ({ term, sought, worth }: AskedTerm): Weighed => {
+    const n = Math.min(occurrences(term), passages);
+    return { term, sought, passages: n, weight: worth * Math.log(1 + (passages - n + 0.5) / (n + 0.5)) };
+  };
+  // By the words themselves: parts are asked for only of those that are looked for.
+  const words = askedFor(question)
+    .slice(0, MOST_ASKED)
+    .flatMap(([word, ...parts]) => (word ? [{ word: weighed(word), parts }] : []))
+    .sort(({ word: one }, { word: other }) => other.weight - one.weight);
+  const all = words.slice(0, MOST_WORDS).flatMap(({ word, parts }) => [word, ...parts.map(weighed)]);
+  const once = [...new Map(all.map((each) => [each.term, each])).values()];
+  return {
+    terms: once.filter(({ passages: n }) => n > 0).sort(({ weight: one }, { weight: other }) => other - one),
+    total: once.reduce((sum, { weight }) => sum + weight, 0),
+  };
 }
 
 /**
- * How well a passage fits a question: BM25, as a share of what it would be if each word of the question stood once in
+ * How well a passage fits a question: BM25, as a share of what it would be if each term of the question stood once in
  * a passage of usual length, and at most 1. Not rounded before it is compared.
+ *
+ * @param folded the words of the passage, with a space before and behind each
+ * @param length of the passage, over the usual one
  */
-export function scoreOf(words: readonly string[], weights: Weights, usualLength: number): number {
-  const found = new Map<string, number>();
-  for (const word of words) if (weights.words.has(word)) found.set(word, (found.get(word) ?? 0) + 1);
-  const long = K1 * (1 - B + (B * words.length) / Math.max(usualLength, 1));
+export function scoreOf(folded: string, length: number, { terms, total }: Weights): number {
+  const long = K1 * (1 - B + B * length);
   let score = 0;
-  for (const [word, times] of found) {
-    score += ((weights.words.get(word) ?? 0) * times * (K1 + 1)) / (times + long);
+  for (const { sought, weight } of terms) {
+    const times = countOf(folded, sought);
+    if (times > 0) score += (weight * times * (K1 + 1)) / (times + long);
   }
-  return weights.total === 0 ? 0 : score / weights.total;
+  return total === 0 ? 0 : Math.min(1, score / total);
+}
+
+/** How often it stands there; two next to each other share a space. */
+function countOf(text: string, sought: string): number {
+  let count = 0;
+  for (let at = text.indexOf(sought); at >= 0; at = text.indexOf(sought, at + sought.length - 1)) count++;
+  return count;
 }
 
 /** Of https://doi.org/10.1145/1571941.1572114 */

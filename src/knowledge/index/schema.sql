@@ -38,6 +38,8 @@ CREATE TABLE passages (
   -- The title, and the headings that it stands under.
   heading    TEXT    NOT NULL,
   text       TEXT    NOT NULL,
+  -- Its words and the heading's, as searches compare them, with a space before and behind each.
+  folded     TEXT    NOT NULL,
   words      INTEGER NOT NULL,
   -- Of what is embedded.
   hash       BLOB    NOT NULL

@@ -1,28 +1,31 @@
 import type Database from 'better-sqlite3';
-import { wordsOf } from '../../conversation/search/words.ts';
 import type { Passage } from '../../protocol/knowledge.ts';
-import { type CollectionRow, wordTables } from './file.ts';
-import { anyOf, fused, scoreOf, type Weights, weigh } from './ranking.ts';
+import type { CollectionRow } from './file.ts';
+import { fused, scoreOf, type Weights, weigh } from './ranking.ts';
 import type { VectorTable } from './vectors.ts';
+import { wordTables } from './word-tables.ts';
 
-/** Passages that FTS5 finds for each question, of which the best are then told apart more finely. */
-const CANDIDATES = 200;
+/** Passages that are looked at closely: those that have the terms that are worth the most together. */
+const CANDIDATES = 100;
+/** Occurrences that are counted for that at most; terms that would exceed it are only looked for in the candidates. */
+const MOST_COUNTED = 30_000;
 /** How many of each ranking are fused. */
 export const FUSED = 50;
 
 interface PassageRow {
-  key: number;
   id: string;
   title: string;
   number: number;
   start: number;
   stop: number;
-  heading: string;
   text: string;
 }
 
-const PASSAGE = `SELECT p.key, d.id, d.title, p.number, p.start, p.stop, p.heading, p.text
-  FROM passages p JOIN documents d ON d.key = p.document`;
+/** A passage, and how well it fits. */
+interface Scored {
+  key: number;
+  score: number;
+}
 
 /** A question's vector and which model made it; or what is nearest to it, nearest first, where that was asked elsewhere. */
 export type Meaning = { model: string; vector: Float32Array } | { nearest: readonly Uint8Array[] };
@@ -52,30 +55,33 @@ export class PassageIndex {
       .get(tenant, name);
     if (!collection) return undefined;
     const byWords = this.#byWords(question, collection);
-    if (!meaning) return byWords.slice(0, limit).map(({ row, fit }) => toPassage(row, Math.min(1, fit)));
+    if (!meaning) return this.#shown(byWords.slice(0, limit));
     const near =
       'nearest' in meaning
         ? this.#vectors.keysOf(collection.key, meaning.nearest).slice(0, FUSED)
         : this.#vectors.nearest(collection.key, meaning.model, meaning.vector, FUSED);
-    const best = fused([byWords.slice(0, FUSED).map(({ row }) => row.key), near]).slice(0, limit);
-    const find = this.#database.prepare<[number], PassageRow>(`${PASSAGE} WHERE p.key = ?`);
-    return best.flatMap(({ key, score }) => {
-      const row = find.get(key);
-      return row ? [toPassage(row, score)] : [];
-    });
+    return this.#shown(fused([byWords.slice(0, FUSED).map(({ key }) => key), near]).slice(0, limit));
+  }
+
+  #shown(best: readonly Scored[]): Passage[] {
+    const find = this.#database.prepare<[number], PassageRow>(
+      `SELECT d.id, d.title, p.number, p.start, p.stop, p.text
+       FROM passages p JOIN documents d ON d.key = p.document WHERE p.key = ?`,
+    );
+    return best.flatMap(({ key, score }) => find.all(key).map((row) => toPassage(row, score)));
   }
 
   /** Best first. */
-  #byWords(question: string, collection: CollectionRow): { row: PassageRow; fit: number }[] {
+  #byWords(question: string, collection: CollectionRow): Scored[] {
     const weights = this.#weigh(question, collection);
-    if (weights.words.size === 0) return [];
-    const usualLength = collection.words / Math.max(collection.passages, 1);
+    const usualLength = Math.max(collection.words / Math.max(collection.passages, 1), 1);
+    const find = this.#database.prepare<[number], { folded: string; words: number }>(
+      'SELECT folded, words FROM passages WHERE key = ?',
+    );
     return this.#candidates(collection.key, weights)
-      .map((row) => {
-        const words = wordsOf(`${row.heading}\n${row.text}`).map(({ word }) => word);
-        return { row, fit: scoreOf(words, weights, usualLength) };
-      })
-      .sort((one, other) => other.fit - one.fit || one.row.key - other.row.key);
+      .flatMap((key) => find.all(key).map((row) => ({ key, ...row })))
+      .map(({ key, folded, words }) => ({ key, score: scoreOf(folded, words / usualLength, weights) }))
+      .sort((one, other) => other.score - one.score || one.key - other.key);
   }
 
   #weigh(question: string, { key, passages }: CollectionRow): Weights {
@@ -83,18 +89,36 @@ export class PassageIndex {
     const occurrences = this.#database
       .prepare<[string], number>(`SELECT doc FROM ${vocabulary} WHERE term = ?`)
       .pluck();
-    return weigh(question, { passages, occurrences: (word) => occurrences.get(word) ?? 0 });
+    return weigh(question, { passages, occurrences: (term) => occurrences.get(term) ?? 0 });
   }
 
-  #candidates(collection: number, weights: Weights): PassageRow[] {
+  /** The keys of passages that have the terms which are worth the most together. */
+  #candidates(collection: number, { terms }: Weights): number[] {
     const { words } = wordTables(collection);
-    return this.#database
-      .prepare<[string, number], PassageRow>(
-        `${PASSAGE} JOIN (SELECT rowid AS key FROM ${words} WHERE ${words} MATCH ? ORDER BY rank LIMIT ?) f
-         ON f.key = p.key`,
-      )
-      .all(anyOf(weights.words.keys()), CANDIDATES);
+    const having = this.#database
+      .prepare<[string, number], number>(`SELECT rowid FROM ${words} WHERE ${words} MATCH ? LIMIT ?`)
+      .pluck();
+    const worth = new Map<number, number>();
+    let left = MOST_COUNTED;
+    for (const { term, weight, passages } of terms) {
+      if (passages > left && worth.size > 0) continue;
+      left -= passages;
+      // Terms have letters, digits and their marks alone, and a sign that FTS5 doesn't know.
+      for (const key of having.all(`"${term}"`, MOST_COUNTED)) worth.set(key, (worth.get(key) ?? 0) + weight);
+    }
+    return best(worth, CANDIDATES);
   }
+}
+
+/** The keys that are worth the most; of those that are worth the same, the first. */
+function best(worth: ReadonlyMap<number, number>, most: number): number[] {
+  const least = Float64Array.from(worth.values()).sort().at(-most) ?? 0;
+  const [above, equal]: [number[], number[]] = [[], []];
+  for (const [key, value] of worth) {
+    if (value > least) above.push(key);
+    else if (value === least) equal.push(key);
+  }
+  return [...above, ...equal.sort((one, other) => one - other).slice(0, most - above.length)];
 }
 
 function toPassage({ id, title, number, start, stop, text }: PassageRow, score: number): Passage {
