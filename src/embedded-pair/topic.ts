@@ -1,15 +1,23 @@
 import {
+  decapitalised,
+  MAX_QUESTION_WORDS,
+  neutral,
+  nounPhrase,
+  phrase,
+  plainWords,
+  settled,
+  shortened,
+  thirdPerson,
+} from './phrases.ts';
+import {
   AUXILIARIES,
   BASE_VERBS,
   BE,
-  COMMON_NOUNS,
   DETERMINERS,
   FUNCTION_WORDS,
   MODALS,
-  NOUN_ENDING,
   PREPOSITIONS,
   PRONOUNS,
-  PROPER_PLURALS,
   QUESTION_WORDS,
 } from './vocabulary.ts';
 
@@ -30,8 +38,6 @@ export interface Topic {
 }
 
 const MAX_TOPIC_CHARS = 300;
-const MAX_PHRASE_CHARS = 60;
-const MAX_QUESTION_WORDS = 14;
 const REMEMBERED_TOPICS = 256;
 
 /** Parsed topics by text; a pure function's memo, emptied when full. */
@@ -77,26 +83,6 @@ function firstSentence(text: string): string {
   const trimmed = text.replace(/[\p{Cc}\p{Zs}\p{Zl}\p{Zp}]+/gu, ' ').trim();
   const afterColon = /^[^:]{3,40}:\s+(.*\bor\b.*)$/iu.exec(trimmed)?.[1] ?? trimmed;
   return /^.{2,}?(?:[.!?](?=\s)|[。！？…])/u.exec(afterColon)?.[0] ?? afterColon;
-}
-
-/** Words without the punctuation around them; what is inside a word, as in "C++" or "TCP/IP", stays. */
-function plainWords(text: string): string[] {
-  return text
-    .split(/[\s\p{Cc},;:()[\]{}<>"“”„«»`|\\。，、！？；：（）「」『』《》【】؟،؛]+/u)
-    .map((word) =>
-      word.replace(/^['’‘*_~.!?/&=^\-–—]+|['’‘*_~.!?/&=^\-–—…]+$/gu, '').replace(/\p{Cf}+$/u, ''),
-    )
-    .filter((word) => word !== '' && /[^\p{Cf}\p{M}]/u.test(word))
-    .map((word) => shortened(word, MAX_PHRASE_CHARS / 2))
-    .slice(0, 48);
-}
-
-function shortened(text: string, chars: number): string {
-  if (text.length <= chars) return text;
-  return `${text
-    .slice(0, chars - 1)
-    .toWellFormed()
-    .replace(/\uFFFD$/u, '')}…`;
 }
 
 function fallbackName(text: string): string {
@@ -266,46 +252,4 @@ function objectOf(words: readonly string[]): string[] {
   }
   if (run.length > 3) run = run.slice(-3);
   return article === undefined || run.length === 0 ? run : [article, ...run];
-}
-
-/** Whoever asked is nobody in the talk: "my job" of the topic becomes "one's job". */
-function neutral(words: readonly string[]): string[] {
-  return words.map(
-    (word) => ({ i: 'one', me: 'one', my: "one's", myself: 'oneself' })[word.toLowerCase()] ?? word,
-  );
-}
-
-function thirdPerson(verb: string): string {
-  if (verb === 'have') return 'has';
-  if (/(?:s|sh|ch|x|z|o)$/u.test(verb)) return `${verb}es`;
-  if (/[^aeiou]y$/u.test(verb)) return `${verb.slice(0, -1)}ies`;
-  return `${verb}s`;
-}
-
-function phrase(words: readonly (string | undefined)[]): string | undefined {
-  const text = words.slice(0, MAX_QUESTION_WORDS).join(' ').trim();
-  if (text === '' || words.length > MAX_QUESTION_WORDS) return undefined;
-  return text.length > MAX_PHRASE_CHARS * 2 ? undefined : text;
-}
-
-function nounPhrase(words: readonly string[], aspects: readonly string[]): string {
-  const [first = ''] = words;
-  const pronoun = words.length === 1 && PRONOUNS.has(first.toLowerCase()) && first !== 'people';
-  return (pronoun ? undefined : phrase(words)) ?? aspects[0] ?? 'this question';
-}
-
-/** A sentence's first word as inside a sentence; a name keeps its capital, and so does what may be one. */
-function settled(first: string, second: string | undefined): string {
-  const lower = first.toLowerCase();
-  if (FUNCTION_WORDS.has(lower) || DETERMINERS.has(lower) || COMMON_NOUNS.has(lower))
-    return decapitalised(first);
-  if (PROPER_PLURALS.has(lower)) return first;
-  if (NOUN_ENDING.test(lower)) return decapitalised(first);
-  const followed = second !== undefined && second === second.toLowerCase() && !PREPOSITIONS.has(second);
-  return followed ? decapitalised(first) : first;
-}
-
-/** "Tabs" to "tabs", but "AI", "iOS" and "McDonald" as they are. */
-function decapitalised(word: string): string {
-  return /^\p{Lu}\p{Ll}+(?:[-'’]\p{Ll}+)*$/u.test(word) ? word.toLowerCase() : word;
 }

@@ -2,17 +2,11 @@ import * as fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import type { Guard } from '../../src/conversation/stages/guard.ts';
 import type { AttemptUnderWay } from '../../src/conversation/stream/frames.ts';
-import {
-  type Answer,
-  makeAttempt,
-  newProgress,
-  type Progress,
-  spendingOf,
-  type Telling,
-} from '../../src/conversation/turn/attempt.ts';
+import { type Answer, makeAttempt, type Telling } from '../../src/conversation/turn/attempt.ts';
 import type { AttemptCall } from '../../src/conversation/turn/lane.ts';
 import type { ModelBinding } from '../../src/conversation/turn/model-binding.ts';
 import { type GenerateRequest, type Provider, ProviderError } from '../../src/conversation/turn/provider.ts';
+import { newProgress, type Progress, spendingOf } from '../../src/conversation/turn/spending.ts';
 import { LocalLive } from '../../src/live/local.ts';
 import { DIRECT_LANE } from '../../src/protection/direct.ts';
 import { createSanitiser } from '../../src/security/sanitise.ts';

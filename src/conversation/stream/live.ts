@@ -12,6 +12,11 @@ export interface Snapshot {
  */
 export type LiveItem = Frame | Snapshot | 'behind' | 'removed';
 
+/** Of which attempt something tells; undefined for events of the log. */
+export function attemptOf(item: Frame | Snapshot): AttemptUnderWay | undefined {
+  return 'underWay' in item ? item.underWay : item.attempt;
+}
+
 export type LiveListener = (item: LiveItem) => void;
 
 /** What a stream needs of the live side; the history comes from the queue. */

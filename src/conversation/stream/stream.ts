@@ -9,7 +9,7 @@ import {
   frameWithin,
   startedFrame,
 } from './frames.ts';
-import type { LiveFeed, LiveItem, Snapshot } from './live.ts';
+import { attemptOf, type LiveFeed, type LiveItem, type Snapshot } from './live.ts';
 
 /** Where frames go: one reader's connection. */
 export interface StreamSink {
@@ -62,10 +62,6 @@ export async function streamConversation(
     if (signal.aborted) return 'closed';
     throw error;
   }
-}
-
-function attemptOf(item: Frame | Snapshot): AttemptUnderWay | undefined {
-  return 'underWay' in item ? item.underWay : item.attempt;
 }
 
 class Reader {

@@ -1,6 +1,6 @@
 import { sourcesOf } from '../knowledge/shown.ts';
-import type { Ending, MessageMetadata, SpentEvent } from '../log/events.ts';
-import { costOf, estimateInput, estimateTokens, type Price } from '../policies/budget.ts';
+import type { Ending, MessageMetadata } from '../log/events.ts';
+import { costOf } from '../policies/budget.ts';
 import { blockedBy, type Guard, together } from '../stages/guard.ts';
 import { createSpeech, type Said } from '../stages/speech.ts';
 import type { AttemptUnderWay } from '../stream/frames.ts';
@@ -9,6 +9,7 @@ import { isBlank } from './blank.ts';
 import type { AttemptCall, CircuitOpenError } from './lane.ts';
 import type { ModelBinding } from './model-binding.ts';
 import { type AnswerPart, type GenerateRequest, ProviderError } from './provider.ts';
+import { estimated, type Progress, type Spent, trusted } from './spending.ts';
 
 /** Cleans a text that comes in pieces; whatever goes in, each piece that comes out ends at a code point. */
 export interface Sanitiser {
@@ -25,43 +26,6 @@ export interface AttemptParts {
   elapsed: () => number;
   /** Code points; an answer is cut there, with `length` as its finish reason. */
   maxMessageLength: number;
-}
-
-type Usage = NonNullable<Extract<AnswerPart, { type: 'finish' }>['usage']>;
-
-/** What an attempt has said and cost so far, for whoever has to account for it, whatever becomes of it. */
-export interface Progress {
-  /** As the vendor said it: nothing of it is to be shown before a guard has looked. */
-  text: string;
-  /** Characters of what it thought, and of whatever else it wrote that is no part of its text. */
-  unsaid: number;
-  /** The vendor has ended its answer. */
-  isFinished: boolean;
-  /** As the vendor counted; undefined where it has told nothing. */
-  usage: Usage | undefined;
-}
-
-export function newProgress(): Progress {
-  return { text: '', unsaid: 0, isFinished: false, usage: undefined };
-}
-
-/**
- * What an attempt took: as the vendor counted, or estimated from its prompt and its text. Undefined where nothing
- * says that it took anything: no text came and no end.
- */
-export function spendingOf(
-  { text, unsaid, isFinished, usage }: Progress,
-  request: GenerateRequest,
-  price: Price | undefined,
-): Pick<SpentEvent, 'inputTokens' | 'outputTokens' | 'costUsd' | 'estimated'> | undefined {
-  if (text === '' && unsaid === 0 && !isFinished) return undefined;
-  const tokens = usage ?? estimated(request, text, unsaid);
-  return { ...tokens, costUsd: price ? costOf(price, tokens) : null, estimated: !usage };
-}
-
-/** As if what it thought had been said: it is paid for. */
-function estimated(request: GenerateRequest, text: string, unsaid: number): Usage {
-  return { inputTokens: estimateInput(request), outputTokens: estimateTokens(text.length + unsaid) };
 }
 
 /** A finished answer: its text, and what is known of how it came about. */
@@ -86,9 +50,6 @@ export type Outcome =
   | { kind: 'stopped' }
   /** Somebody made it void; the turn may be spoken anew. */
   | { kind: 'interrupted'; spent: Spent };
-
-/** What a failed attempt took, as it stands in the log; undefined where it took nothing. */
-export type Spent = Omit<SpentEvent, 'seq' | 'at' | 'type'> | undefined;
 
 /** What is to become of what an attempt says. */
 export interface Telling {
@@ -216,10 +177,4 @@ function limitCodePoints(limit: number): (piece: string, before: string) => stri
     }
     return fitting;
   };
-}
-
-/** What a vendor counted, where it can be: some servers send fractions, or less than nothing. */
-function trusted(usage: Usage | undefined): Usage | undefined {
-  const counts = usage && [usage.inputTokens, usage.outputTokens];
-  return counts?.every((count) => Number.isSafeInteger(count) && count >= 0) ? usage : undefined;
 }

@@ -3,48 +3,27 @@ import type { PassageSearch } from '../knowledge/knowledge.ts';
 import type { ConversationEvent, Ending } from '../log/events.ts';
 import type { ConversationLog } from '../log/log.ts';
 import type { ConversationSettings } from '../log/settings.ts';
-import {
-  BudgetSpentError,
-  type DailyBudget,
-  estimateInput,
-  type KeyBudgets,
-  mostCost,
-  overBudget,
-  type Reservation,
-} from '../policies/budget.ts';
+import { BudgetSpentError, estimateInput, mostCost, overBudget } from '../policies/budget.ts';
 import { deadline } from '../policies/termination.ts';
 import type { Guards } from '../stages/guard.ts';
 import type { AttemptUnderWay } from '../stream/frames.ts';
 import type { LiveStage } from '../stream/live.ts';
 import type { Tracer } from '../tracer.ts';
-import {
-  type Answer,
-  type AttemptParts,
-  makeAttempt,
-  newProgress,
-  type Outcome,
-  type Progress,
-  type Spent,
-  spendingOf,
-  type Telling,
-} from './attempt.ts';
+import { type Answer, type AttemptParts, makeAttempt, type Outcome, type Telling } from './attempt.ts';
 import { type FallbackCandidate, nextFallbackCandidate } from './fallbacks.ts';
 import { type AttemptCall, CircuitOpenError } from './lane.ts';
-import type { BindModel, ModelBinding } from './model-binding.ts';
+import type { BindModel } from './model-binding.ts';
 import { type GenerateRequest, ProviderError } from './provider.ts';
 import type { Run } from './run.ts';
+import { type DayBudgets, newProgress, type Spent, spendingOf, withinDay } from './spending.ts';
 import { reasonOf } from './stop.ts';
 import { ending, learn, type Turn, waitsWhenOpen } from './turn.ts';
 
-export interface SpeakParts extends Omit<AttemptParts, 'live'> {
+export interface SpeakParts extends Omit<AttemptParts, 'live'>, DayBudgets {
   live: LiveStage;
   log: ConversationLog;
   bindModel: BindModel;
   guards: Guards;
-  /** What all conversations together may spend in a day; undefined where there is no limit. */
-  dailyBudget: DailyBudget | undefined;
-  /** What the conversations of each API key may take in a day; undefined where there are no keys. */
-  keyBudgets: KeyBudgets | undefined;
   /** A name that no other attempt ever has. */
   nameAttempt: () => string;
   /** Milliseconds to wait before the next try; undefined when the failure is final. `triesSoFar` is 1 after the first. */
@@ -276,31 +255,4 @@ function stopped(signal: AbortSignal, spent: Spent): Outcome {
 function shownOf({ kind }: Turn, approval: ConversationSettings['approval']): Telling['shown'] {
   if (kind === 'words' || approval === 'every_turn') return 'hidden';
   return approval === 'flagged' ? 'whole' : 'as it comes';
-}
-
-/** Sets the most that a call may take aside for as long as it lasts, where a day has limits. */
-async function withinDay(
-  { dailyBudget, keyBudgets }: Pick<SpeakParts, 'dailyBudget' | 'keyBudgets'>,
-  key: string | undefined,
-  { price }: ModelBinding,
-  request: GenerateRequest,
-  progress: Progress,
-  call: () => Promise<Answer>,
-): Promise<Answer> {
-  const ofKey = key === undefined ? undefined : keyBudgets;
-  if (!dailyBudget && !ofKey) return call();
-  const costUsd = price && mostCost(price, request);
-  const tokens = estimateInput(request) + request.maxOutputTokens;
-  const keyReservation = await ofKey?.reserve(key ?? '', { tokens, costUsd });
-  let reservation: Reservation | undefined;
-  try {
-    reservation = await dailyBudget?.reserve(costUsd);
-    return await call();
-  } finally {
-    const spent = spendingOf(progress, request, price);
-    const cost = spent?.costUsd ?? 0;
-    reservation?.settle(cost);
-    const took = (spent?.inputTokens ?? 0) + (spent?.outputTokens ?? 0);
-    keyReservation?.settle({ tokens: took, costUsd: cost });
-  }
 }

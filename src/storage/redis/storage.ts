@@ -19,6 +19,7 @@ import type { LiveAnnouncer } from '../../conversation/stream/live.ts';
 import { MessagePage } from '../message-page.ts';
 import { RecentMessages } from '../recent-messages.ts';
 import { answered, overloaded } from './answers.ts';
+import { asClaimed, claimOf } from './claims.ts';
 import type { RedisClient } from './connection.ts';
 import { durabilityWarning } from './durability.ts';
 import { type FeedSettings, RedisFeed } from './feed.ts';
@@ -28,7 +29,7 @@ import { listConversations, listUnfinished } from './listing.ts';
 import { readContext, readLog, toMessage } from './log.ts';
 import { AskingOrder } from './order.ts';
 import { type Found, readRecord } from './records.ts';
-import { type Claim, Writer } from './writer.ts';
+import { Writer } from './writer.ts';
 
 export interface RedisStorage extends ConversationLog, ConversationCatalog {
   readonly feed: ConversationFeed;
@@ -54,8 +55,6 @@ export interface RedisStorageOptions {
 }
 
 const PAGE_EVENTS = 1000;
-/** Who took an idempotency key so many milliseconds ago may still be making the conversation; it is the same then. */
-const SAME_MOMENT_MS = 60_000;
 /** The lanes of AskingOrder besides one for each conversation. */
 const KEYED = 'creations with an idempotency key';
 const REMOVALS = 'removals';
@@ -209,14 +208,9 @@ class Storage implements RedisStorage {
     conversation: NewConversation,
     { key, bodyHash }: NonNullable<NewConversation['idempotency']>,
   ): Promise<CreateOutcome> {
-    const { id, createdAt, startedAt } = conversation;
+    const { id } = conversation;
     const claim = claimName(key);
-    const wanted: Claim = {
-      id,
-      bodyHash,
-      createdAt: createdAt.getTime(),
-      beginning: startedAt ? 'running' : 'queued',
-    };
+    const wanted = claimOf(conversation, bodyHash);
     for (let tries = 0; tries < 3; tries++) {
       const held = await this.#writer.claim(claim, wanted);
       if (held.bodyHash !== bodyHash) return { outcome: 'idempotency_mismatch' };
@@ -228,13 +222,7 @@ class Storage implements RedisStorage {
       if (await answered(this.#client.exists(this.#keys(held.id).row))) {
         return { outcome: 'replayed', id: held.id };
       }
-      const isNew = wanted.createdAt - held.createdAt < SAME_MOMENT_MS;
-      const time = new Date(isNew ? held.createdAt : wanted.createdAt);
-      const theirs = {
-        ...madeAt(conversation, time),
-        startedAt: held.beginning === 'running' ? time : null,
-      };
-      const made = await this.#make(held.id, theirs, claim);
+      const made = await this.#make(held.id, asClaimed(conversation, held), claim);
       if (made !== 'removed') return { outcome: 'replayed', id: held.id };
       // It was removed a moment ago, and before that its key was forgotten.
     }
@@ -293,16 +281,4 @@ class Storage implements RedisStorage {
   #keys(id: string): ReturnType<typeof conversationKeys> {
     return conversationKeys(this.#prefix, id);
   }
-}
-
-/** A conversation as it would have begun at another time. */
-function madeAt(conversation: NewConversation, createdAt: Date): NewConversation {
-  const at = createdAt.toISOString();
-  const was = conversation.createdAt.toISOString();
-  const events = conversation.events.map((event): ConversationEvent => {
-    if (event.at !== was) return event;
-    if (event.type !== 'message') return { ...event, at };
-    return { ...event, at, message: { ...event.message, timestamp: at } };
-  });
-  return { ...conversation, createdAt, events };
 }
