@@ -1,7 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { type Answer, call } from '../fixtures/http.ts';
 import { bearer, keyOf, listed } from '../fixtures/keys.ts';
 import { startServer } from '../fixtures/server.ts';
+import { startSteppedVendor } from '../fixtures/stepped-vendor.ts';
 
 const acme = keyOf('acme', 'acme');
 const other = keyOf('other', 'other');
@@ -107,4 +108,62 @@ it('8.4: what belongs to another tenant isn’t there by any door', async () => 
     const { status } = await call(url, `/webhooks/${hook}${path}`, { method, headers: other.headers });
     expect(status).toBe(404);
   }
+});
+
+it('8.8: a streamed completion is one of the streams of its key', async () => {
+  const watching = keyOf('acme', 'watching', ['conversations:write'], { limits: { streams: 1 } });
+  const { url } = await startServer({ API_KEYS: listed(watching), EMBEDDED_TOKEN_DELAY_MS: '1000' });
+  const leaving = new AbortController();
+  const ask = (stream: boolean, signal: AbortSignal | null = null) =>
+    fetch(`${url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { ...watching.headers, 'content-type': 'application/json' },
+      body: JSON.stringify({ ...TALK, stream }),
+      signal,
+    });
+  const first = await ask(true, leaving.signal);
+  expect(first.status).toBe(200);
+  const id = first.headers.get('x-aic-conversation-id') ?? '';
+  expect((await ask(true)).status).toBe(429);
+  const events = `/conversations/${id}/events`;
+  const refused = await call(url, events, { headers: watching.headers });
+  expect([refused.status, refused.body]).toMatchObject([429, { code: 'rate_limited' }]);
+  const { items } = (await call(url, '/conversations', { headers: watching.headers })).body as {
+    items: object[];
+  };
+  // What was refused began nothing.
+  expect(items).toHaveLength(1);
+  leaving.abort();
+  await expect.poll(async () => (await ask(true)).status).toBe(200);
+});
+
+it('8.8: a conversation beyond those that a key may have active waits, by whichever door it came', async () => {
+  const vendor = await startSteppedVendor();
+  onTestFinished(() => vendor[Symbol.asyncDispose]());
+  const single = keyOf('acme', 'single', ['conversations:write'], { limits: { activeConversations: 1 } });
+  const { url } = await startServer({ ...vendor.environment, API_KEYS: listed(single) });
+  const { headers } = single;
+  const agents = ['Ada', 'Ben'].map((name) => ({ provider: 'local', name }));
+  const scenario = { title: 'Own', description: 'For a test.', settings: { agents, maxTurns: 1 } };
+  await call(url, '/scenarios/own', { method: 'PUT', headers, body: scenario });
+  const statuses = async () =>
+    (
+      (await call(url, '/conversations', { headers })).body as { items: { id: string; status: string }[] }
+    ).items.map(({ status }) => status);
+  const first = route('/v1/chat/completions', { ...TALK, model: 'panel/own' })(url, headers);
+  const attempt = await vendor.nextCall();
+  const second = route('/v1/chat/completions', { ...TALK, model: 'panel/own' })(url, headers);
+  await expect.poll(statuses).toEqual(['queued', 'running']);
+  const third = await tool('start_conversation', { topic: 'Tea?', scenario: 'own' })(url, headers);
+  expect(third.text).toContain('queued');
+  await attempt.say('Well.');
+  attempt.finish();
+  expect((await first).status).toBe(200);
+  for (const text of ['Yes.', 'No.']) {
+    const next = await vendor.nextCall();
+    await next.say(text);
+    next.finish();
+  }
+  expect((await second).status).toBe(200);
+  await expect.poll(statuses).toEqual(['terminated', 'terminated', 'terminated']);
 });

@@ -19,6 +19,7 @@ import { createConversation, settingsFor } from '../../server/creation.ts';
 import { tellOf } from '../../server/guarding.ts';
 import type { ServerParts } from '../../server/parts.ts';
 import { failureIn } from '../../server/problem.ts';
+import { takeStreamPlace } from '../../server/stream-places.ts';
 import { faultsOf } from '../../server/validation.ts';
 import { CompletionForm, finishReasonOf } from './completion.ts';
 import { FailedCompletion, type Failure, failureOf, knownFailure, unknownModel } from './errors.ts';
@@ -90,6 +91,7 @@ export async function registerOpenAiDoor(
           },
         },
         async (request, reply) => {
+          if (request.body.stream) await takeStreamPlace(parts, request, reply.raw);
           const record = await begin(request, request.body);
           reply.header('x-aic-conversation-id', record.id);
           return request.body.stream

@@ -17,6 +17,7 @@ import {
   webSocketConnection,
 } from '../connections.ts';
 import type { ServerParts } from '../parts.ts';
+import { takeStreamPlace } from '../stream-places.ts';
 import { asksForWebSocket } from '../upgrade.ts';
 import { findConversation } from './conversations.ts';
 
@@ -31,8 +32,6 @@ declare module 'fastify' {
 
 /** What a client may offer besides `bearer.KEY`; docs/protocol.md, section 4.6. */
 const SUBPROTOCOL = 'aic.v1';
-/** Who has as many streams as it may is asked to wait so long before it tries again. */
-const STREAM_RETRY_SECONDS = 5;
 /** Readers have nothing to say; a larger message closes the connection. */
 const MAX_INBOUND_BYTES = 4096;
 
@@ -79,24 +78,8 @@ export async function registerStreams(
     const lastSeq = parts.logIsLossy ? Infinity : conversation.lastSeq;
     const cursor = after === undefined ? BEGINNING : parseCursor(after, conversation.id, lastSeq);
     request.streamFrom = { conversation, cursor };
-    await takePlace(request, reply);
-  }
-
-  /** Of those that the limits of the key allow. */
-  async function takePlace(request: FastifyRequest, reply: FastifyReply): Promise<void> {
-    const { key, identity } = callerOf(request);
-    const limit = identity.limits.streams;
-    if (limit === undefined) return;
-    const lease = await parts.leases.take(`streams:${key}`, request.id, limit);
-    if (!lease) {
-      throw new AppError('rate_limited', `This key may have ${limit} streams open`, {
-        retryAfterSeconds: STREAM_RETRY_SECONDS,
-      });
-    }
     // An upgraded connection outlives its answer.
-    const until = asksForWebSocket(request.raw) ? request.raw.socket : reply.raw;
-    until.once('close', () => lease.release());
-    if (until.destroyed) lease.release();
+    await takeStreamPlace(parts, request, asksForWebSocket(request.raw) ? request.raw.socket : reply.raw);
   }
 
   async function serve(
