@@ -23,15 +23,16 @@ interface Stage {
 
 const STAGES: readonly Stage[] = [
   { what: '1,000 live, one Redis', live: 1000, tokenDelayMs: TALKING_MS, nodes: 1 },
-  { what: '10,000 live that say nothing, one Redis', live: 10_000, tokenDelayMs: SILENT_MS, nodes: 1 },
-  { what: '10,000 live, one Redis', live: 10_000, tokenDelayMs: TALKING_MS, nodes: 1 },
-  { what: '10,000 live, a Cluster of three', live: 10_000, tokenDelayMs: TALKING_MS, nodes: 3 },
+  { what: '3,000 live that say nothing, one Redis', live: 3000, tokenDelayMs: SILENT_MS, nodes: 1 },
+  { what: '1,000 live, a Cluster of three', live: 1000, tokenDelayMs: TALKING_MS, nodes: 3 },
+  { what: '300 without a pause, one Redis', live: 300, tokenDelayMs: '0', nodes: 1 },
+  { what: '300 without a pause, a Cluster of three', live: 300, tokenDelayMs: '0', nodes: 3 },
 ];
 
 await measure(
   `${INSTANCES} instances as processes on a redis-server of their own, or on a Cluster of three masters, \`appendfsync always\`. ` +
-    'Conversations that all run at once, of the embedded pair at a word each 430 ms; or at one each minute, which leaves the ' +
-    `locks of the queue alone. Within ${WINDOW_S} s: the CPU time of each node (INFO), its commands, the turns and the CPU time ` +
+    'Conversations that all run at once, of the embedded pair at a word each 430 ms; at one each minute, which leaves the ' +
+    `locks of the queue alone; or without a pause. Within ${WINDOW_S} s: the CPU time of each node (INFO), its commands, the turns and the CPU time ` +
     'of the instances from their metrics; memory is what all nodes have more than before the conversations were made.',
   async (measuring) => {
     const figures: Figure[] = [];
@@ -59,6 +60,8 @@ interface Used {
 async function figuresOf(measuring: Measuring, stage: Stage): Promise<Figure[] | undefined> {
   // Each begins with nothing, and leaves nothing to the next.
   await using cleanup = new AsyncDisposableStack();
+  // Also where the measurement is told to end in the middle.
+  measuring.cleanup.defer(() => cleanup.disposeAsync());
   const { folder, quick } = measuring;
   const live = quick ? stage.live / 10 : stage.live;
   const first = stage.nodes === 1 ? await startRedis(cleanup, folder, 'always') : undefined;
@@ -106,6 +109,13 @@ async function figuresOf(measuring: Measuring, stage: Stage): Promise<Figure[] |
     noted(`${stage.what}: turns`, 'turns/s', turns),
     ...each(cpu, 'CPU of Redis', '% of a core'),
     ...each(commands, 'commands of Redis', '/s'),
+    ...(turns > 0
+      ? each(
+          cpu.map((percent) => (percent * 10) / turns),
+          'CPU time of Redis for a turn',
+          'ms',
+        )
+      : []),
     noted(
       `${stage.what}: memory of Redis for each`,
       'KB',
