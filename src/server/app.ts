@@ -10,6 +10,7 @@ import { SAFE_HEADERS, sendSafeHeaders } from './headers.ts';
 import { refuseUnderPressure } from './load.ts';
 import { registerPage } from './page/page.ts';
 import type { ServerParts } from './parts.ts';
+import { boundPipelining } from './pipelining.ts';
 import { registerProblems, sendProblem } from './problem.ts';
 import { limitRequests } from './request-limit.ts';
 import { registerConversations } from './routes/conversations.ts';
@@ -77,6 +78,7 @@ export async function buildApp(parts: ServerParts, doors: readonly Door[]): Prom
       sendProblem(error, request, reply.headers(SAFE_HEADERS));
     },
   });
+  boundPipelining(app);
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   registerBodyParser(app);
