@@ -137,14 +137,14 @@ function useUnseen(count: number, isAtEnd: boolean): number {
 /** Says each message once, when it is whole, to whoever listens. */
 function Announcer({ talk }: { talk: Talk }) {
   const [words, setWords] = useState('');
-  const frame = talk.heard.value;
+  const said = talk.heard.value;
   useEffect(() => {
-    if (frame?.type !== 'message') return undefined;
-    setWords(`${frame.message.sender}: ${frame.message.content}`);
+    if (said.length === 0) return undefined;
+    setWords(said.map(({ sender, content }) => `${sender}: ${content}`).join('\n'));
     // It isn't there to be found a second time.
     const clearing = setTimeout(() => setWords(''), 1000);
     return () => clearTimeout(clearing);
-  }, [frame]);
+  }, [said]);
   return (
     <div class="for-ears" aria-live="polite">
       {words}

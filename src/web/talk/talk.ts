@@ -1,6 +1,6 @@
 import { batch, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import { ProblemError } from '../../client/failures.ts';
-import type { Conversation, StreamFrame } from '../../client/types.ts';
+import type { Conversation, Message, StreamFrame } from '../../client/types.ts';
 import { ask, currentClient, newKey } from '../server.ts';
 import { applyTo, type Entry } from './entries.ts';
 import { patched } from './patch.ts';
@@ -17,8 +17,8 @@ export interface Talk {
   connection: ReadonlySignal<Connection>;
   /** Whether the history is read, and what comes now happens now. */
   isLive: ReadonlySignal<boolean>;
-  /** Told of each frame that happens now. */
-  heard: ReadonlySignal<StreamFrame | undefined>;
+  /** What was said since the last step while somebody watched. */
+  heard: ReadonlySignal<readonly Message[]>;
   /** Takes what the server said of the conversation. */
   learn(conversation: Conversation): void;
 }
@@ -39,7 +39,7 @@ export function followTalk(id: string, ending: AbortSignal): Talk {
   const shown: Signal<readonly Entry[]> = signal([]);
   const connection: Signal<Connection> = signal('loading');
   const isLive = signal(false);
-  const heard: Signal<StreamFrame | undefined> = signal(undefined);
+  const heard: Signal<readonly Message[]> = signal([]);
   let entries: Entry[] = [];
   let waiting: StreamFrame[] = [];
   let flushing: (() => void) | undefined;
@@ -55,19 +55,21 @@ export function followTalk(id: string, ending: AbortSignal): Talk {
     waiting = [];
     batch(() => {
       const before = entries;
+      const said: Message[] = [];
       const next = [...before];
       for (const frame of frames) {
         const isNew = isLive.value;
         applyTo(next, frame, isNew);
         if (conversation.value) conversation.value = patched(conversation.value, frame);
-        if (isNew) heard.value = frame;
-        else if ('seq' in frame && frame.seq >= liveFrom) isLive.value = true;
+        if (isNew && frame.type === 'message') said.push(frame.message);
+        if (!isNew && 'seq' in frame && frame.seq >= liveFrom) isLive.value = true;
       }
       const isSame = next.length === before.length && next.every((entry, index) => entry === before[index]);
       if (!isSame) {
         entries = next;
         shown.value = next;
       }
+      if (said.length > 0) heard.value = said;
     });
     if (frames.some((frame) => 'seq' in frame) && isLive.value) askBehind();
   };
