@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readFileSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { createClient } from '../../src/client/index.ts';
 import { freePort } from '../fixtures/ports.ts';
-import { bareEnvironment, temporaryFolder } from '../fixtures/server.ts';
+import { bareEnvironment, startServer, temporaryFolder } from '../fixtures/server.ts';
 
 const ROOT = new URL('../../', import.meta.url).pathname;
 /** The lines that newcomers paste, in the order of the README. */
@@ -18,9 +19,13 @@ function lineWith(text: string): string {
   return line;
 }
 
-/** A shell in the project's folder, whose group of processes ends with the test. */
-function shell(line: string, environment: NodeJS.ProcessEnv): ChildProcess & { output: () => string } {
-  const child = spawn('bash', ['-c', line], { cwd: ROOT, env: environment, detached: true });
+/** A shell, in the project's folder unless said otherwise, whose group of processes ends with the test. */
+function shell(
+  line: string,
+  environment: NodeJS.ProcessEnv,
+  cwd = ROOT,
+): ChildProcess & { output: () => string } {
+  const child = spawn('bash', ['-c', line], { cwd, env: environment, detached: true });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (chunk: Buffer) => {
@@ -95,4 +100,38 @@ it('the lines of the README start a server and a conversation, and show it to it
   const mixed = shell(here(lineWith('"provider": "claude"')), environment);
   await once(mixed, 'close');
   expect(JSON.parse(mixed.output())).toMatchObject({ code: 'provider_not_configured' });
+});
+
+it('11.3, 5.2: the lines of the README have two agents cite three files, without a key', async () => {
+  const { url, port } = await startServer();
+  // They write files where they are pasted.
+  const folder = temporaryFolder();
+  for (const name of ['package.json', 'src', 'node_modules'])
+    symlinkSync(join(ROOT, name), join(folder, name));
+  const lines = lineWith('knowledge/trams').replaceAll('8080', String(port));
+  const environment = bareEnvironment({ AIC_SERVER: url });
+  const pasted = shell(`set -e\n${lines}`, environment, folder);
+  const [code] = (await once(pasted, 'close')) as [number];
+  const output = pasted.output();
+  expect({ code, output }).toMatchObject({ code: 0, output: expect.stringContaining('Ended: max_turns') });
+
+  const client = createClient({ baseUrl: url });
+  const { items: documents } = await client.documents('trams');
+  expect(documents.map(({ title }) => title).sort()).toEqual(['electric.html', 'lines.csv', 'trams.md']);
+  const { items: talks } = await client.listConversations();
+  const { items } = await client.messages(talks[0]?.id ?? '');
+  const replies = items.filter(({ turn }) => turn > 0);
+  expect(replies.map(({ sender }) => sender)).toEqual(['Ada', 'Ben', 'Ada', 'Ben']);
+  for (const { metadata } of replies) expect(metadata.sources?.length).toBeGreaterThan(0);
+  // Each sentence is quoted once: the first to speak has one, and so has the other.
+  for (const { content, metadata } of replies.slice(0, 2)) {
+    const [source, ...others] = metadata.sources?.filter(({ cited }) => cited) ?? [];
+    if (!source) throw new Error(`nothing is cited in ${content}`);
+    expect([others, content]).toEqual([[], expect.stringContaining(`" [${source.n}]`)]);
+    expect(output).toContain(`" [${source.n}]`);
+    const { text } = await client.getDocument('trams', source.documentId);
+    const [quoted = ''] = /(?<=")[^"]+(?=" \[)/.exec(content) ?? [];
+    expect(quoted).toContain('of Zurich ran in 18');
+    expect(text.slice(source.from, source.to)).toContain(quoted);
+  }
 });
