@@ -4,9 +4,9 @@ import { createClient } from '../../src/client/client.ts';
 import type { ExportedConversation } from '../../src/client/types.ts';
 import { aic } from '../fixtures/command-line.ts';
 import { create, ended, TIME } from '../fixtures/conversation-routes.ts';
+import { redisOfTest } from '../fixtures/fleet.ts';
 import { call } from '../fixtures/http.ts';
 import { keyOf, listed } from '../fixtures/keys.ts';
-import { startRedis } from '../fixtures/redis.ts';
 import { startServer, temporaryFolder } from '../fixtures/server.ts';
 
 type Exported = { conversation: Record<string, unknown>; events: Record<string, unknown>[] };
@@ -102,7 +102,7 @@ const end = (seq: number) => ({
 
 describe('2.10: POST /conversations/import', () => {
   it.each(['the embedded storage', 'Redis'])('gives what was exported, over %s', async (storage) => {
-    const extra: Record<string, string> = storage === 'Redis' ? { REDIS_URL: (await startRedis()).url } : {};
+    const extra: Record<string, string> = storage === 'Redis' ? { REDIS_URL: (await redisOfTest()).url } : {};
     const { url } = await startServer(extra);
     const original = await exported(url, await talk(url));
     const answer = await take(url, original);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { redisOfTest } from '../fixtures/fleet.ts';
 import { call, HANDSHAKE } from '../fixtures/http.ts';
 import { keyOf, listed } from '../fixtures/keys.ts';
-import { startRedis } from '../fixtures/redis.ts';
 import { startServer, temporaryFolder } from '../fixtures/server.ts';
 import { Refused, watchEvents, watchSocket } from '../fixtures/watcher.ts';
 
@@ -46,7 +46,7 @@ describe('8.8: requestsPerMinute', () => {
   });
 
   it('is that of all instances on one Redis', async () => {
-    const { url: REDIS_URL } = await startRedis();
+    const { url: REDIS_URL } = await redisOfTest();
     const environment = { API_KEYS, REDIS_URL };
     const [one, two] = await Promise.all([startServer(environment), startServer(environment)]);
     const statuses: number[] = [];
@@ -71,7 +71,7 @@ describe('8.8: streams', () => {
   });
 
   it('are those of all instances on one Redis', async () => {
-    const { url: REDIS_URL } = await startRedis();
+    const { url: REDIS_URL } = await redisOfTest();
     const environment = { ...SLOW, REDIS_URL };
     const [one, two] = await Promise.all([startServer(environment), startServer(environment)]);
     const id = await create(one.url, free);
@@ -113,7 +113,7 @@ describe('8.8: activeConversations', () => {
   });
 
   it('is that of all instances on one Redis', async () => {
-    const { url: REDIS_URL } = await startRedis();
+    const { url: REDIS_URL } = await redisOfTest();
     const shared = { ...environment, REDIS_URL };
     const [one, other] = await Promise.all([startServer(shared), startServer(shared)]);
     expect(await waits([one.url, other.url])).toEqual(['queued', 'running']);
@@ -169,7 +169,7 @@ describe('8.8: tokensPerDay and costUsdPerDay', () => {
   });
 
   it('are those of all instances on one Redis', async () => {
-    const { url: REDIS_URL } = await startRedis();
+    const { url: REDIS_URL } = await redisOfTest();
     const environment = { API_KEYS: keys, REDIS_URL };
     const [one, two] = await Promise.all([startServer(environment), startServer(environment)]);
     expect(await spends(one.url, two.url)).toBeGreaterThan(0);

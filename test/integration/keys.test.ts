@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { redisOfTest } from '../fixtures/fleet.ts';
 import { call, HANDSHAKE } from '../fixtures/http.ts';
 import { bearer, keyFile, keyOf, listed } from '../fixtures/keys.ts';
-import { startRedis } from '../fixtures/redis.ts';
 import { type ServerProcess, startServer } from '../fixtures/server.ts';
 import { watchEvents, watchSocket } from '../fixtures/watcher.ts';
 
@@ -374,7 +374,7 @@ describe('8.5: tickets', () => {
   });
 
   it('are those of all instances on one Redis', async () => {
-    const { url: REDIS_URL } = await startRedis();
+    const { url: REDIS_URL } = await redisOfTest();
     const environment = { REDIS_URL, API_KEYS: listed(acme, reader) };
     const [one, two] = await Promise.all([startServer(environment), startServer(environment)]);
     const id = await start(one.url, acme.headers);

@@ -1,24 +1,39 @@
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { StreamFrame } from '../../src/client/types.ts';
 import { streamFrame } from '../../src/protocol/frames.ts';
 import { Follower, follow } from '../fixtures/follower.ts';
-import { startServer, temporaryFolder } from '../fixtures/server.ts';
-import { type SteppedVendor, startSteppedVendor } from '../fixtures/stepped-vendor.ts';
+import { type ServerProcess, sharedByTests, startServer, temporaryFolder } from '../fixtures/server.ts';
+import { type SteppedVendor, startSteppedVendor, type VendorCall } from '../fixtures/stepped-vendor.ts';
 import { readLog, startTalk } from '../fixtures/talks.ts';
 import { Refused, TRANSPORTS, type Watcher, watchSocket, watchToEnd } from '../fixtures/watcher.ts';
 
-const STEPPED = { agents: [{ provider: 'local' }, { provider: 'local' }] };
 const EMBEDDED = [{ provider: 'embedded' }, { provider: 'embedded' }];
 
-async function steppedVendor(): Promise<SteppedVendor> {
-  const vendor = await startSteppedVendor();
-  onTestFinished(() => vendor[Symbol.asyncDispose]());
-  return vendor;
+/** The next call of one conversation's agents. */
+type NextCall = () => Promise<VendorCall>;
+
+const { whenOver } = sharedByTests();
+let server: ServerProcess;
+let vendor: SteppedVendor;
+beforeAll(async () => {
+  vendor = await startSteppedVendor();
+  whenOver(async () => await vendor[Symbol.asyncDispose]());
+  server = await startServer(vendor.environment, whenOver);
+});
+
+let talks = 0;
+
+/** Starts a conversation whose agents have a model of their own, which tells its calls from those of others. */
+async function begin(maxTurns: number, { url } = server) {
+  const model = `talk-${++talks}`;
+  const agents = Array.from({ length: 2 }, () => ({ provider: 'local', model }));
+  const { id, status } = await startTalk(url, { agents, maxTurns });
+  return { id, status, model, nextCall: () => vendor.nextCall(model) };
 }
 
 /** Answers the next call with one piece of text. */
-async function answerNext(vendor: SteppedVendor, text: string): Promise<void> {
-  const call = await vendor.nextCall();
+async function answerNext(nextCall: NextCall, text: string): Promise<void> {
+  const call = await nextCall();
   await call.say(text);
   call.finish();
 }
@@ -35,12 +50,10 @@ async function heard(watcher: Watcher, before: string, text: string): Promise<vo
 
 describe.each(TRANSPORTS)('$name', ({ watch, ended }) => {
   it('4.1: with no cursor, from the first event to the last, with every turn as it is spoken', async () => {
-    const vendor = await steppedVendor();
-    const server = await startServer(vendor.environment);
-    const { id } = await startTalk(server.url, { ...STEPPED, maxTurns: 2 });
+    const { id, model, nextCall } = await begin(2);
     const watcher = await watch(server.url, id);
-    await answerNext(vendor, 'One.');
-    await answerNext(vendor, 'Two.');
+    await answerNext(nextCall, 'One.');
+    await answerNext(nextCall, 'Two.');
     expect(await watcher.closed).toBe(ended);
     const { events, texts } = follow(watcher.frames);
     expect(events).toEqual(await readLog(server.url, id));
@@ -56,17 +69,15 @@ describe.each(TRANSPORTS)('$name', ({ watch, ended }) => {
       attempt: expect.any(String) as string,
       agent: 'Local',
       provider: 'local',
-      model: 'stepped',
+      model,
     });
   });
 
   it('4.1, 4.2: after the end, every cursor that was seen gives the events that followed it', async () => {
-    const vendor = await steppedVendor();
-    const server = await startServer(vendor.environment);
-    const { id } = await startTalk(server.url, { ...STEPPED, maxTurns: 3 });
+    const { id, nextCall } = await begin(3);
     const watcher = await watchSocket(server.url, id);
     for (let turn = 1; turn <= 3; turn++) {
-      const call = await vendor.nextCall();
+      const call = await nextCall();
       for (const word of 'What a piece of work is a man! '.split(' ')) await call.say(`${word} `);
       call.finish();
     }
@@ -84,12 +95,10 @@ describe.each(TRANSPORTS)('$name', ({ watch, ended }) => {
   });
 
   it('4.1, 4.2: during a turn, every cursor that was seen goes on from there', async () => {
-    const vendor = await steppedVendor();
-    const server = await startServer(vendor.environment);
-    const { id } = await startTalk(server.url, { ...STEPPED, maxTurns: 3 });
+    const { id, nextCall } = await begin(3);
     const first = await watch(server.url, id);
-    await answerNext(vendor, 'The first turn.');
-    const call = await vendor.nextCall();
+    await answerNext(nextCall, 'The first turn.');
+    const call = await nextCall();
     let said = '';
     for (const text of ['The ', 'second 🙂', ' turn']) {
       await call.say(text);
@@ -122,7 +131,7 @@ describe.each(TRANSPORTS)('$name', ({ watch, ended }) => {
 
     await call.say('. It ends.');
     call.finish();
-    await answerNext(vendor, 'The third.');
+    await answerNext(nextCall, 'The third.');
     const log = await watchToEnd(watch(server.url, id));
     for (const { had, watcher } of returned) {
       expect(await watcher.closed).toBe(ended);
@@ -133,25 +142,24 @@ describe.each(TRANSPORTS)('$name', ({ watch, ended }) => {
   });
 
   it('4.2: when another attempt is under way, it is told from its start', async () => {
-    const vendor = await steppedVendor();
     const environment = { ...vendor.environment, DATA_DIR: temporaryFolder() };
     const killed = await startServer(environment);
-    const { id } = await startTalk(killed.url, { ...STEPPED, maxTurns: 1 });
+    const { id, nextCall } = await begin(1, killed);
     const before = await watch(killed.url, id);
-    const call = await vendor.nextCall();
+    const call = await nextCall();
     for (const text of ['This ', 'is ', 'void']) await call.say(text);
     await heard(before, '', 'This is void');
     await killed.stop('SIGKILL');
 
-    const server = await startServer(environment);
-    const next = await vendor.nextCall();
-    const other = await watch(server.url, id);
+    const successor = await startServer(environment);
+    const next = await nextCall();
+    const other = await watch(successor.url, id);
     await next.say('So it begins');
     await heard(other, '', 'So it begins');
     const inside = before.frames.filter(({ type }) => type.startsWith('turn.'));
     expect(inside.length).toBeGreaterThan(2);
     for (const { cursor } of inside) {
-      const watcher = await watch(server.url, id, { after: cursor });
+      const watcher = await watch(successor.url, id, { after: cursor });
       await heard(watcher, '', 'So it begins');
       expect(typesOf(watcher.frames)).toEqual(['turn.started', 'turn.delta']);
       watcher.cut();
@@ -162,18 +170,16 @@ describe.each(TRANSPORTS)('$name', ({ watch, ended }) => {
   });
 
   it('4.2, 4.3: whatever the vendor sends, deltas are whole code points and add up to the content', async () => {
-    const vendor = await steppedVendor();
-    const server = await startServer(vendor.environment);
-    const { id } = await startTalk(server.url, { ...STEPPED, maxTurns: 3 });
+    const { id, nextCall } = await begin(3);
     const watcher = await watch(server.url, id);
     const raw = 'Grü\u0000ße\r\n👩‍🚀\u001b[31m 世界\u202e!\r🙂';
     const clean = 'Grüße\n👩‍🚀[31m 世界!\n🙂';
     for (const bytesAtOnce of [1, 3]) {
-      const call = await vendor.nextCall();
+      const call = await nextCall();
       await call.say(raw, bytesAtOnce);
       call.finish();
     }
-    const call = await vendor.nextCall();
+    const call = await nextCall();
     // One UTF-16 unit at a time: the halves of a code point come in events of their own.
     for (const unit of raw.split('')) await call.say(unit);
     call.finish();
@@ -185,14 +191,12 @@ describe.each(TRANSPORTS)('$name', ({ watch, ended }) => {
   });
 
   it.each([
-    ['a refused key', (vendor: SteppedVendor) => refuse(vendor, 401), 'configuration_error'],
+    ['a refused key', (nextCall: NextCall) => refuse(nextCall, 401), 'configuration_error'],
     ['an answer that is cut off', cutOff, 'provider_error'],
   ])('4: after %s, turn.failed and the end with its reason', async (_name, failing, reason) => {
-    const vendor = await steppedVendor();
-    const server = await startServer(vendor.environment);
-    const { id } = await startTalk(server.url, STEPPED);
+    const { id, nextCall } = await begin(50);
     const watcher = await watch(server.url, id);
-    void failing(vendor);
+    void failing(nextCall);
     expect(await watcher.closed).toBe(ended);
     const failed = watcher.frames.filter((frame) => frame.type === 'turn.failed');
     const [started] = watcher.frames.filter((frame) => frame.type === 'turn.started');
@@ -213,29 +217,28 @@ describe.each(TRANSPORTS)('$name', ({ watch, ended }) => {
   });
 
   it('4.1: who watches a queued conversation gets its history, and the rest when it runs', async () => {
-    const vendor = await steppedVendor();
-    const server = await startServer({ ...vendor.environment, MAX_ACTIVE_CONVERSATIONS: '1' });
-    const running = await startTalk(server.url, { ...STEPPED, maxTurns: 1 });
-    const queued = await startTalk(server.url, { agents: EMBEDDED, maxTurns: 2 });
+    const small = await startServer({ ...vendor.environment, MAX_ACTIVE_CONVERSATIONS: '1' });
+    const { nextCall, ...running } = await begin(1, small);
+    const queued = await startTalk(small.url, { agents: EMBEDDED, maxTurns: 2 });
     expect([running.status, queued.status, queued.startedAt]).toEqual(['running', 'queued', null]);
     const follower = new Follower();
-    const watcher = await watch(server.url, queued.id, { onFrame: (frame) => follower.take(frame) });
+    const watcher = await watch(small.url, queued.id, { onFrame: (frame) => follower.take(frame) });
     await watcher.until((frame) => 'seq' in frame && frame.seq === 2);
     expect(typesOf(watcher.frames)).toEqual(['conversation.created', 'message']);
-    await answerNext(vendor, 'Now it is your turn.');
+    await answerNext(nextCall, 'Now it is your turn.');
     expect(await watcher.closed).toBe(ended);
-    expect(follower.events).toEqual(await readLog(server.url, queued.id));
+    expect(follower.events).toEqual(await readLog(small.url, queued.id));
     expect(follower.texts.size).toBe(2);
   });
 });
 
-async function refuse(vendor: SteppedVendor, status: number): Promise<void> {
-  for (;;) (await vendor.nextCall()).fail(status);
+async function refuse(nextCall: NextCall, status: number): Promise<void> {
+  for (;;) (await nextCall()).fail(status);
 }
 
-async function cutOff(vendor: SteppedVendor): Promise<void> {
+async function cutOff(nextCall: NextCall): Promise<void> {
   for (;;) {
-    const call = await vendor.nextCall();
+    const call = await nextCall();
     await call.say('Half a sen');
     call.cut();
   }
