@@ -62,7 +62,8 @@ export function writeArchive(
     const createdAt = new Date(from.getTime() + index * SECOND);
     const id = uuidv7({ msecs: createdAt.getTime() });
     ids.push(id);
-    group.push(...operationsOf(id, settingsOf(index, turns, ended), createdAt, turns, bytes, ended));
+    const settings = settingsOf(index, turns, ended);
+    for (const operation of operationsOf(id, settings, createdAt, turns, bytes, ended)) group.push(operation);
     if (group.length < GROUP) continue;
     write(group);
     group = [];
