@@ -37,8 +37,8 @@ with it, and flags win over it.
 | code | when |
 |---|---|
 | 0 | all well |
-| 1 | the conversation ended by an error (\`provider_error\`, \`configuration_error\`, \`circuit_open\`, \`guard_blocked\`, \`storage_error\`), \`doctor\` found a fault, or something else went wrong |
-| 2 | the command or the configuration is wrong |
+| 1 | the conversation ended by an error (\`provider_error\`, \`configuration_error\`, \`circuit_open\`, \`guard_blocked\`, \`storage_error\`), \`doctor\` found a fault, \`serve\` can't start, or something else went wrong |
+| 2 | the command is wrong, a file that it names, or the configuration of what runs in its own process |
 | 3 | no server answers, or the command needs one and none is named |
 | 4 | refused: 401, 403, 404, 409, 429; or another process holds \`DATA_DIR\` |
 | 130 | after Ctrl-C: in \`start\` the first ends the conversation with \`user\`, on a server too, and the second leaves at once; \`watch\` only leaves |

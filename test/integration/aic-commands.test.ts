@@ -1,12 +1,21 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type Client, createClient } from '../../src/client/index.ts';
-import { aic, type CommandOptions, runCommand } from '../fixtures/command-line.ts';
+import { AIC, aic, type CommandOptions, runCommand } from '../fixtures/command-line.ts';
 import { freePort } from '../fixtures/ports.ts';
 import { startServer, temporaryFolder } from '../fixtures/server.ts';
 
 const AGENTS = ['--agent1', 'embedded:eliza=Ada', '--agent2', 'embedded:parry=Ben'];
 const ID = '0190b0a0-0000-7000-8000-000000000001';
+
+/** All that the page lists, which is made from the program. */
+const COMMANDS = [
+  ...new Set(
+    [...readFileSync(new URL('../../docs/cli.md', import.meta.url), 'utf8').matchAll(/^### aic (\w+)/gm)].map(
+      ([, command]) => command,
+    ),
+  ),
+];
 
 function jsonLines(text: string): Record<string, unknown>[] {
   return text
@@ -71,7 +80,7 @@ describe('15: without a server', () => {
 
   it('0 all well, 1 ended by an error, 2 a wrong command, 3 no server, 4 refused', async () => {
     const nobody = `http://127.0.0.1:${await freePort()}`;
-    const environment = { LOCAL_BASE_URL: nobody };
+    const environment = { LOCAL_BASE_URL: nobody, RETRY_TRIES: '1' };
     const expected: [number, string[]][] = [
       [0, ['list']],
       [0, ['--help']],
@@ -98,6 +107,14 @@ describe('15: without a server', () => {
       [2, ['show']],
       [2, ['export', ID, '--format', 'pdf']],
       [2, ['migrate', '--from', 'nothing:', '--to', 'sqlite:x']],
+      [0, ['keys', 'init', 'keys']],
+      [1, ['doctor', '--json']],
+      [1, ['doctor', '--server', nobody]],
+      [2, ['completion', 'tcsh']],
+      [2, ['import']],
+      [2, ['import', 'nothing-there.json']],
+      [2, ['serve', '--port', 'any']],
+      [1, ['serve', '--port', '99999']],
       [3, ['list', '--server', nobody]],
       [3, ['watch', ID, '--server', nobody]],
       ...[
@@ -107,10 +124,21 @@ describe('15: without a server', () => {
         ['resume', ID],
         ['end', ID],
         ['fork', ID],
+        ['compare', ID, ID],
+        ['providers'],
+        ['scenarios'],
+        ['scenarios', 'show', 'debate'],
+        ['scenarios', 'delete', 'mine'],
+        ['knowledge'],
+        ['knowledge', 'show', 'papers', 'x'],
+        ['knowledge', 'search', 'papers', 'x'],
+        ['knowledge', 'delete', 'papers'],
       ].map((given): [number, string[]] => [3, given]),
-      ...[['compare', ID, ID], ['providers'], ['scenarios']].map((given): [number, string[]] => [3, given]),
       [4, ['show', ID]],
+      [4, ['export', ID]],
     ];
+    const tried = new Set(expected.map(([, [command]]) => command));
+    expect(COMMANDS.filter((command) => !tried.has(command))).toEqual([]);
     const waiting = expected.values();
     const work = async (): Promise<void> => {
       for (const [code, given] of waiting) await expectEnd(code, given);
@@ -225,6 +253,27 @@ describe('15: with a server', () => {
       err: expect.stringContaining('Ended: user, by user'),
     });
     expect(await client.getConversation(id)).toMatchObject({ termination: { reason: 'user', by: 'user' } });
+  });
+
+  it('gives jq what it asks for, and leaves without a word where nobody reads on', async () => {
+    const { client, onServer, folder } = await serving();
+    for (const topic of ['Is it?', 'Crème “brûlée”\u2028?'])
+      await client.createConversation({ topic, maxTurns: 1 });
+    const shell = (line: string) =>
+      aic(['-o', 'pipefail', '-c', line], {
+        folder,
+        program: ['bash'],
+        environment: { ...onServer.environment, AIC },
+      });
+    expect(await shell(`node "$AIC" list --json | jq -r .topic`)).toEqual({
+      code: 0,
+      out: 'Crème “brûlée”\u2028?\nIs it?\n',
+      err: '',
+    });
+    expect(
+      await shell(`node "$AIC" "Tea?" --turns 2 --json | jq -r 'select(.type == "message").message.turn'`),
+    ).toMatchObject({ code: 0, out: '0\n1\n2\n' });
+    expect(await shell(`node "$AIC" list --json | head -c 1`)).toEqual({ code: 0, out: '{', err: '' });
   });
 
   it('watches the durable frames from a cursor on', async () => {

@@ -1,4 +1,4 @@
-import { existsSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { ZodError } from 'zod';
@@ -48,6 +48,7 @@ const FIRST_KEYS = { admin: ['admin'], metrics: ['metrics:read'] };
 function writeFirstKeys(folder: string): boolean {
   const list = join(folder, 'api-keys.json');
   if (existsSync(list)) return false;
+  mkdirSync(folder, { recursive: true });
   const made = Object.entries(FIRST_KEYS).map(([name, scopes]) =>
     createKey({ name, tenant: 'default', scopes }),
   );
