@@ -1,10 +1,3 @@
-import {
-  type CircuitBreakerPolicy,
-  CircuitState as Cockatiel,
-  ConsecutiveBreaker,
-  circuitBreaker,
-  handleWhenResult,
-} from 'cockatiel';
 import type { CircuitState } from '../conversation/turn/lane.ts';
 import type { CircuitNews, Claim, SharedCircuit } from './shared-protection.ts';
 
@@ -30,8 +23,10 @@ export interface CircuitHooks {
 }
 
 /**
- * The circuit breaker of a lane: cockatiel's states, fed with verdicts. A verdict counts in the state in
- * which its attempt began, so that late failures of calls from before an outage don't overrule the probe.
+ * The circuit breaker of a lane: closed, open for a while, then half open for one probe, and closed or open again as
+ * the probe comes out (https://learn.microsoft.com/azure/architecture/patterns/circuit-breaker). It is fed with
+ * verdicts. A verdict counts in the state in which its attempt began, so that late failures of calls from before an
+ * outage don't overrule the probe.
  *
  * Where it is shared, each instance counts its own failures, and what one decides holds for all: whoever opens or
  * closes it says so, and of all of them one makes the probe. It is asked for only when somebody here would make it.
@@ -40,12 +35,10 @@ export class Circuit {
   readonly #settings: CircuitSettings;
   readonly #hooks: CircuitHooks;
   readonly #shared: SharedCircuit;
-  #failuresInARow: ConsecutiveBreaker;
-  #policy: CircuitBreakerPolicy;
+  #failuresInARow = 0;
   #state: CircuitState = 'closed';
   #era = 0;
   #isProbing = false;
-  #probe: { resolve: (verdict: Verdict) => void; judged: Promise<void> } | undefined;
   #timer: NodeJS.Timeout | undefined;
   #probeDueAt = 0;
   /** Whose the probe of this half-open state is. */
@@ -54,7 +47,6 @@ export class Circuit {
   constructor(settings: CircuitSettings, hooks: CircuitHooks) {
     this.#settings = settings;
     this.#hooks = hooks;
-    [this.#failuresInARow, this.#policy] = this.#begin(Cockatiel.Closed);
     this.#shared = hooks.share((news) => this.#hear(news));
   }
 
@@ -97,16 +89,13 @@ export class Circuit {
     return this.#era;
   }
 
-  /** An attempt is over. Gives a promise where the state may change by it. */
-  leave(era: number, verdict: Verdict): Promise<void> | undefined {
-    if (era !== this.#era) return undefined;
-    if (this.#probe) {
-      if (verdict === 'abandoned') this.#isProbing = false;
-      else this.#probe.resolve(verdict);
-      return verdict === 'abandoned' ? undefined : this.#probe.judged;
-    }
-    const counts = verdict === 'failed' || (verdict === 'succeeded' && this.#failuresInARow.state > 0);
-    return counts ? this.#execute(verdict) : undefined;
+  /** An attempt is over. What ends late says nothing of the state that has begun meanwhile. */
+  leave(era: number, verdict: Verdict): void {
+    if (era !== this.#era) return;
+    if (verdict === 'abandoned') this.#isProbing = false;
+    else if (this.#state === 'half_open') this.#decideBy(verdict);
+    else if (verdict === 'succeeded') this.#failuresInARow = 0;
+    else if (verdict === 'failed' && ++this.#failuresInARow >= this.#settings.failures) this.#open();
   }
 
   /** Ends the timer; the circuit then stays as it is. */
@@ -142,39 +131,24 @@ export class Circuit {
   #hear(news: CircuitNews): void {
     if (news.state === 'unclaimed') return this.#forgetClaim();
     if (news.state === 'closed') {
-      if (this.#state === 'closed') return;
-      [this.#failuresInARow, this.#policy] = this.#begin(Cockatiel.Closed);
-      this.#changeTo('closed');
+      if (this.#state !== 'closed') this.#changeTo('closed');
       return;
     }
     if (this.#isProbing) return;
-    if (this.#state === 'open') return this.#openFor(news.remainingMs);
-    [this.#failuresInARow, this.#policy] = this.#begin(Cockatiel.Open);
-    this.#changeTo('open', news.remainingMs);
+    if (this.#state === 'open') this.#openFor(news.remainingMs);
+    else this.#changeTo('open', news.remainingMs);
   }
 
-  /** A breaker that stands so; what the one before it is still told changes nothing any more. */
-  #begin(state: Cockatiel.Closed | Cockatiel.Open): [ConsecutiveBreaker, CircuitBreakerPolicy] {
-    const failuresInARow = new ConsecutiveBreaker(this.#settings.failures);
-    const ownState =
-      state === Cockatiel.Closed ? { value: state } : { value: state, openedAt: 0, attemptNo: 1 };
-    const policy = circuitBreaker(
-      handleWhenResult((verdict) => verdict === 'failed'),
-      // Never too early for cockatiel, which would compare wall clocks, and these jump: the timer decides.
-      { breaker: failuresInARow, halfOpenAfter: -Infinity, initialState: { ownState, breakerState: 0 } },
-    );
-    policy.onStateChange((changed) => {
-      if (policy !== this.#policy) return;
-      const to = NAMES[changed];
-      this.#changeTo(to);
-      if (to === 'open') this.#shared.opened(this.#settings.openMs);
-      if (to === 'closed') this.#shared.closed();
-    });
-    return [failuresInARow, policy];
+  /** By the probe. That the vendor answered is enough, also with an error. */
+  #decideBy(verdict: Verdict): void {
+    if (verdict === 'failed') return this.#open();
+    this.#changeTo('closed');
+    this.#shared.closed();
   }
 
-  async #execute(verdict: Verdict | Promise<Verdict>): Promise<void> {
-    await this.#policy.execute(() => verdict);
+  #open(): void {
+    this.#changeTo('open');
+    this.#shared.opened(this.#settings.openMs);
   }
 
   #changeTo(state: CircuitState, openMs = this.#settings.openMs): void {
@@ -183,34 +157,19 @@ export class Circuit {
     this.#era++;
     this.#isProbing = false;
     this.#claim = 'nobody';
+    this.#failuresInARow = 0;
     clearTimeout(this.#timer);
-    if (state !== 'half_open') this.#probe = undefined;
     if (state === 'open') this.#openFor(openMs);
     this.#hooks.onChange(from, state);
   }
 
   #openFor(milliseconds: number): void {
     this.#probeDueAt = performance.now() + milliseconds;
-    this.#setTimer(() => this.#expectProbe(), milliseconds);
+    this.#setTimer(() => this.#changeTo('half_open'), milliseconds);
   }
 
   #setTimer(act: () => void, milliseconds: number): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(act, milliseconds).unref();
   }
-
-  #expectProbe(): void {
-    const { promise, resolve } = Promise.withResolvers<Verdict>();
-    const probe = { resolve, judged: Promise.resolve() };
-    this.#probe = probe;
-    probe.judged = this.#execute(promise);
-  }
 }
-
-const NAMES: Record<Cockatiel, CircuitState> = {
-  [Cockatiel.Closed]: 'closed',
-  [Cockatiel.Open]: 'open',
-  [Cockatiel.HalfOpen]: 'half_open',
-  // Nobody isolates it.
-  [Cockatiel.Isolated]: 'open',
-};

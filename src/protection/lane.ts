@@ -96,8 +96,7 @@ export class LocalLane implements Lane, QueuedLane {
         this.#account.places.succeeded(admission.ticket);
       }
       // The place is free only after the circuit has heard of it, or the next in line would slip through.
-      const judged = this.#circuit.leave(admission.era, verdict);
-      if (judged) await judged;
+      this.#circuit.leave(admission.era, verdict);
       this.#running--;
       this.limits.running--;
       this.#account.places.free();
