@@ -7,6 +7,7 @@ import type { CollectionSummary, DocumentSummary, DocumentWithText } from '../pr
 import { Embedding } from './embedding.ts';
 import type { Meaning } from './index/search.ts';
 import { IndexThread } from './index/thread.ts';
+import { ofOneLength } from './one-length.ts';
 import { VectorDatabase } from './postgres/database.ts';
 import { PostgresVectors } from './postgres/vectors.ts';
 import { type VectorStore, VectorsBeside } from './vector-store.ts';
@@ -54,7 +55,6 @@ export class LocalKnowledge implements Knowledge {
     const { isDurable = true, embedder, onEmbeddingFailure = () => {}, vectorUrl, space } = options;
     this.#writer = new IndexThread({ path, isDurable });
     this.#searcher = new IndexThread({ path, isDurable });
-    this.#embedder = embedder;
     this.#waits = isDurable;
     this.#vectors = vectorUrl
       ? new PostgresVectors(new VectorDatabase(vectorUrl), this.#writer, {
@@ -62,7 +62,10 @@ export class LocalKnowledge implements Knowledge {
           othersWithinSeconds: isDurable ? 0 : OTHERS_WITHIN_SECONDS,
         })
       : new VectorsBeside(this.#writer);
-    this.#embedding = embedder && new Embedding(this.#vectors, embedder, { onFailure: onEmbeddingFailure });
+    this.#embedder =
+      embedder && ofOneLength(embedder, (signal) => this.#vectors.lengthOf(embedder.name, signal));
+    this.#embedding =
+      this.#embedder && new Embedding(this.#vectors, this.#embedder, { onFailure: onEmbeddingFailure });
     // Vectors may be missing since the process before this one, or be of another model.
     if (isDurable && existsSync(path)) this.hasAll();
   }

@@ -24,6 +24,9 @@ export interface VectorStore {
     signal: AbortSignal,
   ): Promise<Meaning>;
 
+  /** How many numbers the vectors of a model have; undefined where there are none. */
+  lengthOf(model: string, signal: AbortSignal): Promise<number | undefined>;
+
   close(): Promise<void>;
 }
 
@@ -58,6 +61,10 @@ export class VectorsBeside implements VectorStore {
 
   async meaning({ model, vector }: { model: string; vector: Float32Array }): Promise<Meaning> {
     return { model, vector };
+  }
+
+  lengthOf(model: string, signal: AbortSignal): Promise<number | undefined> {
+    return this.#thread.ask('lengthOf', [model], signal);
   }
 
   async close(): Promise<void> {}

@@ -28,6 +28,7 @@ const verbs = {
   clear: file.clear.bind(file),
   withoutVectors: vectors.withoutVectors.bind(vectors),
   keepVectors: vectors.keepVectors.bind(vectors),
+  lengthOf: vectors.lengthOf.bind(vectors),
   dropVectorsBut: vectors.dropVectorsBut.bind(vectors),
   space: placed.space.bind(placed),
   unplaced: placed.unplaced.bind(placed),

@@ -60,6 +60,14 @@ export class VectorTable {
     this.#database.prepare('DELETE FROM vectors WHERE model <> ?').run(model);
   }
 
+  /** How many numbers those of a model have; undefined where there are none. */
+  lengthOf(model: string): number | undefined {
+    return this.#database
+      .prepare<[number, string], number>('SELECT length(vector) / ? FROM vectors WHERE model = ? LIMIT 1')
+      .pluck()
+      .get(Float32Array.BYTES_PER_ELEMENT, model);
+  }
+
   /**
    * The keys of the nearest passages of a collection, by cosine; those that have nothing in common with the question, or
    * vectors of another length, are none.

@@ -28,6 +28,8 @@ const NEAREST = `SELECT hash FROM (SELECT hash,
     CASE WHEN vector_dims(vector) = $5 THEN vector <=> $6::vector ELSE 1 END AS distance FROM aic_vectors
     WHERE space = $1 AND tenant = $2 AND collection = $3 AND model = $4) compared
   WHERE distance < 1 ORDER BY distance, hash LIMIT $7`;
+const LENGTH =
+  'SELECT vector_dims(vector) AS length FROM aic_vectors WHERE space = $1 AND model = $2 LIMIT 1';
 const LOOK_THROUGH = `SELECT hash, tenant, collection FROM aic_vectors
   WHERE space = $1 AND model = $2 AND (hash, tenant, collection) > ($3, $4, $5)
   ORDER BY hash, tenant, collection LIMIT ${PAGE}`;
@@ -107,6 +109,15 @@ export class PostgresVectors implements VectorStore {
     const values = [await this.#spaceOf(), tenant, collection, model, vector.length, textOf(vector), FUSED];
     const rows = await this.#database.query<{ hash: Buffer }>(NEAREST, values, signal);
     return { nearest: rows.map(({ hash }) => hash) };
+  }
+
+  async lengthOf(model: string, signal: AbortSignal): Promise<number | undefined> {
+    const rows = await this.#database.query<{ length: number }>(
+      LENGTH,
+      [await this.#spaceOf(), model],
+      signal,
+    );
+    return rows[0]?.length;
   }
 
   close(): Promise<void> {
