@@ -4,21 +4,20 @@
  * without. Prints the CPU time of a turn of each, which the system counts.
  */
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Conversation } from '../src/client/types.ts';
 import { ask, createConversations, talk } from './harness/http.ts';
 import { type Server, startServer } from './harness/processes.ts';
+import { processorMs } from './harness/processor.ts';
 import { median } from './harness/statistics.ts';
 
 const CONVERSATIONS = 100;
 const TURNS = 20;
 const WARM_UP = 10;
 const OFF = { GUARD_SECRETS: 'off', GUARD_INVISIBLE: 'off', GUARD_INJECTION: 'off' };
-/** Linux counts in hundredths of a second: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html */
-const TICK_MS = 10;
 
 const rounds = Number(process.argv[2] ?? 8);
 await using cleanup = new AsyncDisposableStack();
@@ -57,11 +56,4 @@ async function microsecondsOfTurn({ url, pid }: Server): Promise<number> {
       await delay(50);
   }
   return ((processorMs(pid) - before) * 1000) / (CONVERSATIONS * TURNS);
-}
-
-function processorMs(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-    .replace(/^.*\) /s, '')
-    .split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
 }
