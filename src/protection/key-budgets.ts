@@ -80,7 +80,7 @@ function overCost(before: number, most: number | undefined, limit?: number): Bud
   const gone = Math.round(before * 1e6) / 1e6;
   const detail =
     most === undefined
-      ? "the price of the model is unknown, and the key has a day's limit"
+      ? "the price of the model is unknown, and the key has a day's limit; MODEL_SETTINGS can give it"
       : `${gone} of the key's ${limit} US dollars a day are spent or set aside, and the next call may cost ${most}`;
   return new BudgetSpentError(detail);
 }

@@ -98,7 +98,9 @@ export function assertWithinDay(
   limit: number,
 ): asserts most is number {
   if (most === undefined) {
-    throw new BudgetSpentError("the price of the model is unknown, and the server has a day's limit");
+    throw new BudgetSpentError(
+      "the price of the model is unknown, and the server has a day's limit; MODEL_SETTINGS can give it",
+    );
   }
   if (committed + most <= limit) return;
   const gone = Math.round(committed * 1e6) / 1e6;
@@ -130,7 +132,11 @@ export function overBudget(
   }
   if (maxCostUsd !== undefined) {
     if (!price || usage.costUsd === null) {
-      return { reason: 'cost_budget', detail: `the price of ${request.model} is unknown`, by: 'system' };
+      return {
+        reason: 'cost_budget',
+        detail: `the price of ${request.model} is unknown; MODEL_SETTINGS can give it`,
+        by: 'system',
+      };
     }
     const cost = mostCost(price, request);
     if (usage.costUsd + reserved.costUsd + cost > maxCostUsd) {
