@@ -1,5 +1,7 @@
 import { type Manifest, NAMESPACE } from './helm.ts';
+import { meshesKnow, nothingElseGoesOut } from './network.ts';
 import { type PodSpec, podsOf, type SecretSource, variablesOf, workloadOf } from './pods.ts';
+import { failing, ofKind, type Policy, specOf } from './policy.ts';
 
 /** Objects that the values files name, and somebody else makes. */
 const FROM_ELSEWHERE: ReadonlySet<string> = new Set([
@@ -11,26 +13,11 @@ const FROM_ELSEWHERE: ReadonlySet<string> = new Set([
 /** What stands in the values files for secrets, and the form of the keys that the chart makes. */
 const SECRET = /hush|aic_[\w-]{43}/;
 
-/** What is wrong with objects, a line each; nothing, where all is as it should be. */
-type Policy = (manifests: readonly Manifest[]) => string[];
-
 const named = (manifests: readonly Manifest[], kind: string): Map<string, Manifest> =>
   new Map(manifests.filter((each) => each.kind === kind).map((each) => [each.metadata.name, each]));
 
-const ofKind = (manifests: readonly Manifest[], ...kinds: string[]): Manifest[] =>
-  manifests.filter(({ kind }) => kinds.includes(kind));
-
-const specOf = <Spec extends object>(manifest: Manifest | undefined, spec: Spec): Spec => ({
-  ...spec,
-  ...(manifest?.['spec'] as Partial<Spec> | undefined),
-});
-
 const NOTHING: Record<string, string> = {};
 const NO_SELECTORS: Record<string, { matchLabels?: Record<string, string> }> = {};
-
-/** Lines for all that doesn't hold. */
-const failing = (checks: Record<string, boolean>): string[] =>
-  Object.entries(checks).flatMap(([what, holds]) => (holds ? [] : [what]));
 
 function usesRedis(manifests: readonly Manifest[]): boolean {
   const variables = variablesOf(workloadOf(manifests).spec.template.spec.containers[0]);
@@ -249,29 +236,6 @@ const podsShareOnlyRedis: Policy = (manifests) => {
   });
 };
 
-/** Out goes nothing but what is named: no rule for any address, none for any port. */
-const nothingElseGoesOut: Policy = (manifests) =>
-  ofKind(manifests, 'NetworkPolicy').flatMap((each) => {
-    const { policyTypes, egress } = specOf(each, {
-      policyTypes: [] as string[],
-      egress: [] as { to?: { ipBlock?: { cidr: string; except?: string[] } }[]; ports?: unknown[] }[],
-    });
-    return [
-      ...failing({ 'it shuts one way alone': policyTypes.join() === 'Ingress,Egress' }),
-      ...egress.flatMap(({ to = [], ports = [] }) =>
-        failing({ 'a rule for anywhere': to.length > 0, 'a rule for any port': ports.length > 0 }),
-      ),
-      ...egress
-        .flatMap(({ to = [] }) => to.flatMap(({ ipBlock }) => ipBlock ?? []))
-        .filter(
-          ({ cidr, except = [] }) =>
-            cidr === '0.0.0.0/0' &&
-            !['10.0.0.0/8', '169.254.0.0/16'].every((range) => except.includes(range)),
-        )
-        .map(({ cidr }) => `${cidr} has the metadata address in it`),
-    ];
-  });
-
 /** What holds of every rendering. */
 export const POLICIES: Record<string, Policy> = {
   'has names and labels that a cluster takes, each once': namesAreNames,
@@ -284,4 +248,5 @@ export const POLICIES: Record<string, Policy> = {
   '8.1: knows every host by which it is called, and who may come in': hostsAreKnown,
   'has more pods than one, or scales, only where they share a Redis': podsShareOnlyRedis,
   'lets nothing out but what is named': nothingElseGoesOut,
+  'tells a mesh what its port speaks, and has a proxy that outlasts the server': meshesKnow,
 };

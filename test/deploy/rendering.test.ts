@@ -107,6 +107,16 @@ describe('a rendering that is spoilt', () => {
     ['has more pods', 'keda', 'revisionHistoryLimit: 3', 'replicas: 3'],
     ['lets nothing out', 'network-policy', '              - 169.254.0.0/16\n', ''],
     ['lets nothing out', 'network-policy-sqlite', 'policyTypes: [Ingress, Egress]', 'policyTypes: [Ingress]'],
+    ['tells a mesh', 'redis-url', 'appProtocol: http', 'appProtocol: tcp'],
+    ['tells a mesh', 'istio', 'nativeSidecar: "true"', 'nativeSidecar: "false"'],
+    ['tells a mesh', 'istio', 'mode: STRICT', 'mode: PERMISSIVE'],
+    [
+      'tells a mesh',
+      'istio',
+      '.talks.svc.cluster.local\n  trafficPolicy',
+      '.talk.svc.cluster.local\n  trafficPolicy',
+    ],
+    ['tells a mesh', 'linkerd', 'enable-native-sidecar', 'enable-foreign-sidecar'],
   ])('%s … is seen in %s: %s as %s', (beginning, name, right, wrong) => {
     const text = golden(name);
     expect(text).toContain(right);
