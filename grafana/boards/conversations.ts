@@ -90,6 +90,17 @@ export const conversations: Board = {
         queries: { '{{kind}}': perSecond('ai_nudges_total', 'kind') },
       },
       {
+        title: 'Ends by repetition, of all',
+        description: 'TooManyRepetitions in the runbook.',
+        unit: 'percentunit',
+        warnAt: 0.3,
+        queries: {
+          repetition: share(perSecond('ai_conversations_ended_total', '', 'reason="repetition"'), ended),
+        },
+      },
+    ],
+    Guards: [
+      {
         title: 'What guards found',
         description:
           'Scanners, what was done, and whether it came in or went out; error is a scanner that could not look.',
@@ -99,12 +110,28 @@ export const conversations: Board = {
         },
       },
       {
-        title: 'Ends by repetition, of all',
-        description: 'TooManyRepetitions in the runbook.',
-        unit: 'percentunit',
-        warnAt: 0.3,
+        title: 'Refused or ended by guards',
+        description:
+          'Texts refused on their way in, and replies that ended their conversation. GuardsBlockMuch in the runbook.',
+        unit: 'ops',
         queries: {
-          repetition: share(perSecond('ai_conversations_ended_total', '', 'reason="repetition"'), ended),
+          '{{scanner}} {{kind}} {{way}}': perSecond(
+            'ai_guard_findings_total',
+            'scanner, kind, way',
+            'action="block"',
+          ),
+        },
+      },
+      {
+        title: 'Texts that a scanner could not look at',
+        description: 'Under block each counts as found, else it passed. GuardsNotLooking in the runbook.',
+        unit: 'ops',
+        queries: {
+          '{{scanner}} {{action}}': perSecond(
+            'ai_guard_findings_total',
+            'scanner, action',
+            'kind="not_scanned"',
+          ),
         },
       },
     ],

@@ -130,7 +130,7 @@ async function loadReaders(server: ServerProcess): Promise<void> {
   expect(await stuck.closed).toBe(4429);
 }
 
-/** Talks that are moderated, voted on, held back until somebody approves, that look things up, and hold a secret. */
+/** Talks that are moderated, voted on, held back until somebody approves, that look things up, hold a secret, and ask an LLM Guard that is away. */
 async function loadVoices(server: ServerProcess, signal: AbortSignal): Promise<void> {
   const client = createClient({ baseUrl: server.url });
   const pair = ['eliza', 'parry'].map((model) => ({ provider: 'embedded', model }));
@@ -144,7 +144,10 @@ async function loadVoices(server: ServerProcess, signal: AbortSignal): Promise<v
       startTalk(server.url, { agents: pair, maxTurns: 1, approval: 'every_turn' }),
       startTalk(server.url, { agents: pair, maxTurns: 2, knowledge: [{ collection: 'trams' }] }),
       startTalk(server.url, { agents: pair, maxTurns: 2, openingMessage: secret }),
+      startTalk(server.url, { agents: pair, maxTurns: 2, guard: { llm_guard: 'flag' } }),
     ]);
+    const refused = startTalk(server.url, { openingMessage: secret, guard: { secrets: 'block' } });
+    await expect(refused).rejects.toMatchObject({ status: 400 });
     const [, , held] = talks;
     const watcher = await watchSocket(server.url, held.id);
     await watcher.until(({ type }) => type === 'turn.proposed');
@@ -200,6 +203,8 @@ it('7: every panel, every rule and every alert has something to show for a serve
     DAILY_COST_LIMIT_USD: '1000',
     WEBHOOKS_ALLOW_PRIVATE: 'true',
     WEBHOOKS_RETRY_SECONDS: '0',
+    LLM_GUARD_URL: 'http://127.0.0.1:1',
+    GUARD_LLM_GUARD: 'off',
   });
   await hook(embedded);
   const distributed = await startServer({ REDIS_URL: redis.url, DAILY_COST_LIMIT_USD: '1000' });
