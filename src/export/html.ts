@@ -2,7 +2,7 @@ import type { Message } from '../conversation/log/events.ts';
 import { Slices } from '../slices.ts';
 import { renderMarkdown } from './commonmark.ts';
 import { escapeHtml } from './escape-html.ts';
-import { type ExportSource, messagesOf, RETRACTED } from './source.ts';
+import { citedBy, type ExportSource, messagesOf, RETRACTED } from './source.ts';
 
 /** The policy of the answer, for a page that was kept; a page can't sandbox itself. */
 const POLICY = `default-src 'none'; style-src 'unsafe-inline'`;
@@ -10,7 +10,7 @@ const STYLE = `
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
 body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
 article { margin: 1.5rem 0; overflow-wrap: anywhere; }
-article > header { color: GrayText; font-size: .85rem; }
+article > header, article > footer { color: GrayText; font-size: .85rem; }
 article > header strong { color: CanvasText; font-size: 1rem; }
 pre { overflow-x: auto; padding: .6rem; border: 1px solid GrayText; border-radius: .3rem; white-space: pre-wrap; }
 table { border-collapse: collapse; }
@@ -54,7 +54,8 @@ ${agents.join('')}</ul>
   yield '</main>\n</body>\n</html>\n';
 }
 
-function articleOf({ seq, turn, sender, timestamp, visibleTo, retracted, content }: Message): string {
+function articleOf(message: Message): string {
+  const { seq, turn, sender, timestamp, visibleTo, retracted, content } = message;
   const whisper = visibleTo
     ? `, to ${visibleTo.map((name) => `<bdi>${escapeHtml(name)}</bdi>`).join(', ')}`
     : '';
@@ -64,6 +65,14 @@ function articleOf({ seq, turn, sender, timestamp, visibleTo, retracted, content
 <div dir="auto">
 ${said}
 </div>
-</article>
+${sourcesOf(message)}</article>
 `;
+}
+
+function sourcesOf(message: Message): string {
+  const sources = citedBy(message).map(
+    ({ n, title, collection, passage }) =>
+      `<li>[${n}] <bdi>${escapeHtml(title)}</bdi> (${escapeHtml(collection)}, passage ${passage})</li>\n`,
+  );
+  return sources.length > 0 ? `<footer>Sources:\n<ul>\n${sources.join('')}</ul></footer>\n` : '';
 }

@@ -1,5 +1,6 @@
 import type { Message } from '../conversation/log/events.ts';
 import type { ConversationLog, ConversationRecord, LogEntry } from '../conversation/log/log.ts';
+import type { Source } from '../protocol/message.ts';
 import { readEvent } from '../protocol/read-event.ts';
 import { Slices } from '../slices.ts';
 
@@ -46,6 +47,11 @@ export async function* messagesOf({ record, pages }: ExportSource): AsyncGenerat
         return retracted.has(message.seq) ? { ...message, retracted: true } : message;
       });
   }
+}
+
+/** The sources that a message cites; none of one that was retracted. */
+export function citedBy({ metadata, retracted }: Message): Source[] {
+  return retracted ? [] : (metadata.sources ?? []).filter(({ cited }) => cited);
 }
 
 /** What stands in the place of a message that was retracted. */

@@ -217,7 +217,7 @@ describe('15: with a server', () => {
     expect(await run('list', 'drinks')).toContain(String(added?.['id']));
     expect(await run('search', 'drinks', 'green')).toContain('Green tea is steeped');
     expect(await run('show', 'drinks', String(added?.['id']))).toContain('seventy degrees');
-    expect(await aic(['knowledge', 'delete', 'drinks'], onServer)).toMatchObject({ code: 0, out: '' });
+    expect(await aic(['knowledge', 'remove', 'drinks'], onServer)).toMatchObject({ code: 0, out: '' });
     expect((await aic(['knowledge', 'search', 'drinks', 'green'], onServer)).code).toBe(4);
   });
 

@@ -99,6 +99,7 @@ export function addKnowledge(program: Command, surroundings: Surroundings): void
 
   knowledge
     .command('delete')
+    .alias('remove')
     .description('delete a document, or a whole collection')
     .argument('<collection>')
     .argument('[id]', 'the document; the collection where it is not said')
