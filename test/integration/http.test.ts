@@ -3,22 +3,28 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { text as readText } from 'node:stream/consumers';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { type Conversation, conversation } from '../../src/protocol/conversation.ts';
 import { conversationList, providerList } from '../../src/protocol/lists.ts';
 import { health } from '../../src/protocol/operations.ts';
 import { problem } from '../../src/protocol/problem.ts';
 import { create, ended, get, keeping, TIME, terminate } from '../fixtures/conversation-routes.ts';
 import { call } from '../fixtures/http.ts';
-import { startServer, temporaryFolder } from '../fixtures/server.ts';
+import { sharedByTests, startServer, temporaryFolder } from '../fixtures/server.ts';
 import { hang, startVendor } from '../fixtures/vendors.ts';
 
 const models = ({ agents }: Conversation) =>
   agents.map(({ name, provider, model }) => `${name}: ${provider}/${model}`);
 
+const { whenOver } = sharedByTests();
+/** The server of those that need none of their own. */
+let url: string;
+beforeAll(async () => {
+  ({ url } = await startServer({}, whenOver));
+});
+
 describe('2.1: POST /conversations', () => {
   it('fills in what is not said, and answers with the conversation', async () => {
-    const { url } = await startServer();
     const { made } = await create(url, { topic: 'Is it?' });
     expect(made).toMatchObject({
       topic: 'Is it?',
@@ -65,7 +71,6 @@ describe('2.1: POST /conversations', () => {
   });
 
   it('makes names unique, alternates embedded models, and takes all that is allowed', async () => {
-    const { url } = await startServer();
     const embedded = { provider: 'embedded' };
     const { made: four } = await create(url, {
       topic: 'Is it?',
@@ -109,7 +114,6 @@ describe('2.1: POST /conversations', () => {
 
 describe('2.6: Idempotency-Key', () => {
   it('answers the same conversation, whatever the order of the fields, until it is deleted', async () => {
-    const { url } = await startServer();
     const headers = { 'idempotency-key': 'once only: ~!' };
     const first = await create(url, { topic: 'Is it?', maxTurns: 1, metadata: { a: 1, b: 2 } }, headers);
     expect(first.headers['idempotency-replayed']).toBeUndefined();
@@ -131,13 +135,12 @@ describe('2.6: Idempotency-Key', () => {
   });
 
   it('makes one conversation of many calls at the same moment', async () => {
-    const { url } = await startServer();
     const headers = { 'idempotency-key': 'k'.repeat(255) };
-    const body = { topic: 'Is it?', maxTurns: 1 };
+    const body = { topic: 'All at once?', maxTurns: 1 };
     const answers = await Promise.all(Array.from({ length: 8 }, () => create(url, body, headers)));
     expect(new Set(answers.map(({ made }) => made.id)).size).toBe(1);
     expect(answers.filter((answer) => answer.headers['idempotency-replayed'] === 'true')).toHaveLength(7);
-    expect(keeping(conversationList, await call(url, '/conversations')).items).toHaveLength(1);
+    expect(keeping(conversationList, await call(url, '/conversations?q=at+once')).items).toHaveLength(1);
   });
 });
 
