@@ -150,8 +150,9 @@ async function logsInRedis({ url }: RedisServer): Promise<Logs> {
   return logs;
 }
 
+/** Nothing here takes its power away, so that it need not wait for the disk with each conversation. */
 async function redis(): Promise<RedisServer> {
-  const server = await startRedis();
+  const server = await startRedis({ appendfsync: 'everysec' });
   onTestFinished(server.stop);
   return server;
 }

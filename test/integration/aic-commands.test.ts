@@ -80,7 +80,7 @@ describe('15: without a server', () => {
 
   it('0 all well, 1 ended by an error, 2 a wrong command, 3 no server, 4 refused', async () => {
     const nobody = `http://127.0.0.1:${await freePort()}`;
-    const environment = { LOCAL_BASE_URL: nobody, RETRY_TRIES: '1' };
+    const environment = { LOCAL_BASE_URL: nobody };
     const expected: [number, string[]][] = [
       [0, ['list']],
       [0, ['--help']],

@@ -317,15 +317,17 @@ describe('15: aic import', () => {
       },
     );
     const { conversationId: id } = JSON.parse(started.out.split('\n')[0] ?? '') as { conversationId: string };
-    for (const format of ['json', 'jsonl']) {
-      await aic(['export', id, '--format', format, '-o', `talk.${format}`], { folder });
-    }
+    await Promise.all(
+      ['json', 'jsonl'].map((format) =>
+        aic(['export', id, '--format', format, '-o', `talk.${format}`], { folder }),
+      ),
+    );
     const local = await aic(['import', 'talk.json', 'talk.jsonl'], { folder });
     expect(local).toMatchObject({ code: 0, err: '', out: expect.stringMatching(/^([\da-f-]{36}\n){2}$/) });
     const [one = '', two = ''] = local.out.split('\n');
     const read = async (each: string): Promise<Exported> =>
       JSON.parse((await aic(['export', each], { folder })).out) as Exported;
-    const [original, json, lines] = [await read(id), await read(one), await read(two)];
+    const [original, json, lines] = await Promise.all([read(id), read(one), read(two)]);
     expect(lasting(json)).toEqual(lasting(original));
     expect(lines.events.slice(1)).toEqual(original.events.slice(1));
 
@@ -354,7 +356,7 @@ describe('15: aic import', () => {
       'empty.json': '',
     };
     for (const [name, text] of Object.entries(files)) writeFileSync(`${folder}/${name}`, text);
-    for (const [code, given, says, environment] of [
+    const refusals: [number, string[], RegExp, Record<string, string>?][] = [
       [2, ['nowhere.json'], /nowhere\.json can't be read/],
       [2, ['good.jsonl', 'bad.txt'], /bad\.txt is no export/],
       [2, ['list.json'], /list\.json is no export/],
@@ -365,10 +367,12 @@ describe('15: aic import', () => {
       [3, ['good.jsonl', '--server', 'http://127.0.0.1:1'], /does not answer/],
       [4, ['good.jsonl', '--server', url], /unauthorized/],
       [4, ['good.jsonl'], /is held by process/, { DATA_DIR: held }],
-    ] as [number, string[], RegExp, Record<string, string>?][]) {
+    ];
+    const refuse = async ([code, given, says, environment]: (typeof refusals)[number]): Promise<void> => {
       const run = await aic(['import', ...given], { folder, ...(environment ? { environment } : {}) });
       expect({ given, ...run }).toMatchObject({ given, code, out: '', err: expect.stringMatching(says) });
-    }
+    };
+    await Promise.all(refusals.map(refuse));
     expect((await aic(['list'], { folder })).out).toBe('');
     expect(await aic(['import', 'good.jsonl'], { folder })).toMatchObject({ code: 0 });
   });
