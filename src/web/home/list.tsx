@@ -183,8 +183,9 @@ function Item({
           </span>
         </a>
         <span class="facts">
-          {status === 'terminated' && termination ? `${texts.reasons[termination.reason]} · ` : ''}
-          {texts.list.turns(turns, maxTurns)}
+          {status === 'terminated' && termination
+            ? `${texts.side.turns(turns)} · ${texts.reasons[termination.reason]}`
+            : texts.list.turns(turns, maxTurns)}
         </span>
         <span class="names">
           {agents.map(({ name }) => (

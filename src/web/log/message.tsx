@@ -142,9 +142,10 @@ function Facts({ message: { metadata } }: { message: Message }) {
   const speakingMs = (latencyMs ?? 0) - (timeToFirstTokenMs ?? 0);
   const facts = [
     phase,
-    timeToFirstTokenMs !== undefined && texts.talk.firstToken(formatDuration(timeToFirstTokenMs)),
+    timeToFirstTokenMs !== undefined &&
+      texts.talk.firstToken(formatDuration(Math.max(1, timeToFirstTokenMs))),
     outputTokens !== undefined &&
-      speakingMs > 0 &&
+      speakingMs >= RATED_FROM_MS &&
       texts.talk.rate(formatRate((outputTokens / speakingMs) * 1000)),
     tokens > 0 && texts.talk.tokens(formatCount(tokens)),
     costUsd !== undefined && costUsd > 0 && formatDollars(costUsd),
@@ -169,6 +170,8 @@ function Facts({ message: { metadata } }: { message: Message }) {
   );
 }
 
+/** What is said quicker came in one piece, and has no rate. */
+const RATED_FROM_MS = 200;
 const FACTS_EVERY_MS = 1000;
 
 /** Written with the words that come, so that they take no frame of their own; at most once a second. */

@@ -71,7 +71,7 @@ export function NoteCard({
           <p class="winner">{winnerWords(method, winner)}</p>
           <Bars values={Object.entries(tally)} format={formatCount} />
           <p class="facts">
-            {method} · {texts.notes.votes(valid, invalid)}
+            {texts.notes.methods[method] ?? method} · {texts.notes.votes(valid, invalid)}
           </p>
         </Card>
       );

@@ -109,6 +109,8 @@ function options(
         grid: { show: false },
         space: 40,
         incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000],
+        // Half a turn more at each side is none.
+        values: ({ data: [turns] }, marks) => marks.map((mark) => (turns.includes(mark) ? `${mark}` : '')),
       },
       { ...axis, size: 52, space: 28, values: (_plot, values) => values.map(format) },
     ],

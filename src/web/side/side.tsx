@@ -68,7 +68,7 @@ export function Side({
                     title={texts.side.letSpeak(name)}
                     onClick={() => void choose(name)}
                   >
-                    {texts.side.state['next']}
+                    {texts.side.choose}
                   </button>
                 )}
               </li>

@@ -12,7 +12,7 @@ export function statusWords(
   if (connection === 'missing') return texts.talk.missing;
   if (connection === 'lost') return texts.talk.reconnecting;
   if (!conversation) return texts.talk.loading;
-  const { status, termination, pause, turns, maxTurns } = conversation;
+  const { status, termination, pause, turns, maxTurns, settings } = conversation;
   switch (status) {
     case 'queued':
       return texts.talk.queued;
@@ -28,6 +28,7 @@ export function statusWords(
         texts.talk.running,
         texts.talk.turnOf(Math.min(maxTurns, speaker === undefined ? turns : turns + 1), maxTurns),
         speaker !== undefined && texts.talk.speaking(speaker),
+        settings.decision && turns >= maxTurns && texts.talk.deciding,
         next !== undefined && texts.talk.next(next),
       ];
       return parts.filter((part) => typeof part === 'string').join(' · ');

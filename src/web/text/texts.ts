@@ -98,6 +98,7 @@ export const texts = {
     ended: (reason: string) => `Terminated: ${reason}`,
     queued: 'Queued: it begins as soon as there is room',
     running: 'Running',
+    deciding: 'the last word is spoken; the decision follows',
     next: (name: string) => `${name} is next`,
     firstToken: (time: string) => `first word after ${time}`,
     rate: (rate: string) => `${rate} tokens/s`,
@@ -133,8 +134,17 @@ export const texts = {
     ballot: (name: string) => `${name} votes`,
     ballotInvalid: 'a ballot that can’t be read',
     vote: 'The vote is closed',
-    votes: (valid: number, invalid: number) =>
-      invalid === 0 ? `${valid} ballots` : `${valid} ballots, ${invalid} invalid`,
+    votes: (valid: number, invalid: number) => {
+      const ballots = valid === 1 ? '1 ballot' : `${valid} ballots`;
+      return invalid === 0 ? ballots : `${ballots}, ${invalid} invalid`;
+    },
+    methods: {
+      plurality: 'most votes win',
+      majority: 'more than half must agree',
+      approval: 'each may name several',
+      ranked: 'each ranks them',
+      consensus: 'all are asked',
+    } as Record<string, string>,
     winner: (name: string) => `${name} wins`,
     noWinner: 'No winner',
     agreed: 'All agree',
@@ -159,18 +169,19 @@ export const texts = {
     label: 'Details',
     participants: 'Participants',
     letSpeak: (name: string) => `Let ${name} be next`,
+    choose: 'be next',
     state: {
       generating: 'speaks',
       waiting: 'listens',
       idle: '',
       responding: 'speaks',
-      next: 'next',
+      next: 'is next',
     } as Record<string, string>,
     turns: (count: number) => (count === 1 ? '1 turn' : `${count.toLocaleString()} turns`),
     figures: 'So far',
     turnsSoFar: 'turns',
     tokens: 'tokens',
-    cost: 'dollars',
+    cost: 'cost',
     time: 'duration',
     unknownCost: 'not known',
     charts: 'Charts',
@@ -207,6 +218,7 @@ export const texts = {
     hint: 'Who can play agents here, and how they are.',
     configured: 'ready',
     notConfigured: 'needs a key',
+    needsAddress: 'needs an address',
     circuit: {
       closed: 'answers',
       open: 'left alone for a while: it failed too often',

@@ -4,6 +4,11 @@ import { attempt } from '../parts/toast.tsx';
 import { ask } from '../server.ts';
 import { texts } from '../text/texts.ts';
 
+/** Who is reached where the configuration says, and not by a key. */
+function wantedBy(id: string): string {
+  return id === 'local' || id === 'a2a' ? texts.vendors.needsAddress : texts.vendors.notConfigured;
+}
+
 const LOOK_AGAIN_MS = 3000;
 
 /** Who can play agents, and how their circuits are. */
@@ -34,8 +39,8 @@ export function VendorsView() {
             <h2>{id}</h2>
             <p class="status-line">
               <span class={`pill ${configured ? circuit : 'terminated'}`} aria-hidden="true" />
-              {configured ? texts.vendors.configured : texts.vendors.notConfigured}
-              {configured && <span class="facts">{texts.vendors.circuit[circuit]}</span>}
+              {configured ? texts.vendors.configured : wantedBy(id)}
+              {configured && id !== 'human' && <span class="facts">· {texts.vendors.circuit[circuit]}</span>}
             </p>
             {defaultModel !== null && (
               <p class="facts">
