@@ -10,8 +10,15 @@ const MAX_FAULTS = 50;
 export const validatorCompiler: FastifySchemaCompiler<z.ZodType> =
   ({ schema }) =>
   (data: unknown) => {
-    // Fastify says null for a body that isn't there.
-    const parsed = schema.safeParse(data ?? undefined);
+    let parsed: z.ZodSafeParseResult<unknown>;
+    try {
+      // Fastify says null for a body that isn't there.
+      parsed = schema.safeParse(data ?? undefined);
+    } catch (error) {
+      // A schema within itself, as that of conditions, is gone down by calls, for which there is a stack.
+      if (!(error instanceof RangeError)) throw error;
+      return { error: invalid([{ path: '', message: 'is nested too deeply' }]) };
+    }
     return parsed.success ? { value: parsed.data } : { error: invalid(faultsOf(parsed.error)) };
   };
 
