@@ -1,14 +1,14 @@
 import type Database from 'better-sqlite3';
 import type { Passage } from '../../protocol/knowledge.ts';
 import type { CollectionRow } from './file.ts';
-import { fused, scoreOf, type Weights, weigh } from './ranking.ts';
+import { fused, scoreOf, type Weighed, type Weights, weigh } from './ranking.ts';
 import type { VectorTable } from './vectors.ts';
 import { wordTables } from './word-tables.ts';
 
 /** Passages that are looked at closely: those that have the terms that are worth the most together. */
-const CANDIDATES = 100;
+const CANDIDATES = 200;
 /** Occurrences that are counted for that at most; terms that would exceed it are only looked for in the candidates. */
-const MOST_COUNTED = 30_000;
+const MOST_COUNTED = 20_000;
 /** How many of each ranking are fused. */
 export const FUSED = 50;
 
@@ -73,15 +73,18 @@ export class PassageIndex {
 
   /** Best first. */
   #byWords(question: string, collection: CollectionRow): Scored[] {
-    const weights = this.#weigh(question, collection);
+    const { terms, total } = this.#weigh(question, collection);
     const usualLength = Math.max(collection.words / Math.max(collection.passages, 1), 1);
     const find = this.#database.prepare<[number], { folded: string; words: number }>(
       'SELECT folded, words FROM passages WHERE key = ?',
     );
-    return this.#candidates(collection.key, weights)
-      .flatMap((key) => find.all(key).map((row) => ({ key, ...row })))
-      .map(({ key, folded, words }) => ({ key, score: scoreOf(folded, words / usualLength, weights) }))
-      .sort((one, other) => other.score - one.score || one.key - other.key);
+    const scored: Scored[] = [];
+    for (const [key, had] of this.#candidates(collection.key, terms)) {
+      const row = find.get(key);
+      if (row)
+        scored.push({ key, score: scoreOf(row.folded, row.words / usualLength, { terms: had, total }) });
+    }
+    return scored.sort((one, other) => other.score - one.score || one.key - other.key);
   }
 
   #weigh(question: string, { key, passages }: CollectionRow): Weights {
@@ -92,21 +95,28 @@ export class PassageIndex {
     return weigh(question, { passages, occurrences: (term) => occurrences.get(term) ?? 0 });
   }
 
-  /** The keys of passages that have the terms which are worth the most together. */
-  #candidates(collection: number, { terms }: Weights): number[] {
+  /** The passages that have the terms which are worth the most together, each with those that it may have. */
+  #candidates(collection: number, terms: readonly Weighed[]): ReadonlyMap<number, Weighed[]> {
     const { words } = wordTables(collection);
     const having = this.#database
       .prepare<[string, number], number>(`SELECT rowid FROM ${words} WHERE ${words} MATCH ? LIMIT ?`)
       .pluck();
     const worth = new Map<number, number>();
+    const counted: { term: Weighed; keys: number[] }[] = [];
     let left = MOST_COUNTED;
-    for (const { term, weight, passages } of terms) {
-      if (passages > left && worth.size > 0) continue;
-      left -= passages;
+    for (const term of terms) {
+      if (term.passages > left && counted.length > 0) continue;
+      left -= term.passages;
       // Terms have letters, digits and their marks alone, and a sign that FTS5 doesn't know.
-      for (const key of having.all(`"${term}"`, MOST_COUNTED)) worth.set(key, (worth.get(key) ?? 0) + weight);
+      const keys = having.all(`"${term.term}"`, MOST_COUNTED);
+      for (const key of keys) worth.set(key, (worth.get(key) ?? 0) + term.weight);
+      counted.push({ term, keys });
     }
-    return best(worth, CANDIDATES);
+    const isCounted = new Set(counted.map(({ term }) => term));
+    const others = terms.filter((term) => !isCounted.has(term));
+    const candidates = new Map(best(worth, CANDIDATES).map((key) => [key, [...others]]));
+    for (const { term, keys } of counted) for (const key of keys) candidates.get(key)?.push(term);
+    return candidates;
   }
 }
 
