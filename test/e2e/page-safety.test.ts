@@ -1,41 +1,48 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createClient } from '../../src/client/client.ts';
 import { openPage } from '../fixtures/browser.ts';
+import { keyOf, listed } from '../fixtures/keys.ts';
 import { expectNothingToAct, talkView } from '../fixtures/page.ts';
-import { startServer } from '../fixtures/server.ts';
-import { startSteppedVendor } from '../fixtures/stepped-vendor.ts';
+import { type ServerProcess, startServer } from '../fixtures/server.ts';
+import { type SteppedVendor, startSteppedVendor } from '../fixtures/stepped-vendor.ts';
 import { startTalk } from '../fixtures/talks.ts';
 import { VECTORS } from '../fixtures/vectors.ts';
 
 const KB = 1000;
 const BUILT = new URL('../../dist/page/', import.meta.url);
 
+let vendor: SteppedVendor;
+let server: ServerProcess;
+const over: (() => void | Promise<void>)[] = [];
+
+beforeAll(async () => {
+  vendor = await startSteppedVendor();
+  server = await startServer(vendor.environment, (cleanup) => void over.push(cleanup));
+});
+
+afterAll(async () => {
+  for (const cleanup of over.toReversed()) await cleanup();
+  await vendor[Symbol.asyncDispose]();
+});
+
 describe('14 the page is safe', () => {
   it('8.7: nothing that is a topic, a name, a reply or a scenario acts', async () => {
     expect(VECTORS.length).toBeGreaterThanOrEqual(60);
-    await using vendor = await startSteppedVendor();
-    const server = await startServer(vendor.environment);
     const client = createClient({ baseUrl: server.url });
     // A list with every vector as a topic, and its agents named by the short ones.
     const names = VECTORS.filter((vector) => [...vector].length <= 64);
-    for (const [index, topic] of VECTORS.entries()) {
+    const made = VECTORS.map(async (topic, index) => {
       const agents = [0, 1].map((step) => ({
         provider: 'embedded',
         name: names[(index * 2 + step) % names.length] ?? `Agent ${step}`,
       }));
       await client.createConversation({ topic, agents, maxTurns: 2 });
-    }
-    for (const [index, vector] of VECTORS.entries()) {
-      const scenario = { title: vector.slice(0, 200), description: vector, settings: { maxTurns: 2 } };
-      const response = await fetch(`${server.url}/scenarios/vector-${index}`, {
-        method: 'PUT',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(scenario),
-      });
-      expect(response.status).toBe(201);
-    }
+      const scenario = { title: topic.slice(0, 200), description: topic, settings: { maxTurns: 2 } };
+      await client.putScenario(`vector-${index}`, scenario);
+    });
+    await Promise.all(made);
     const { page } = await openPage(server.url);
     const list = page.getByRole('list', { name: 'Conversations' });
     await expect.poll(() => list.getByRole('link').count()).toBeGreaterThanOrEqual(50);
@@ -78,8 +85,38 @@ describe('14 the page is safe', () => {
     await expectNothingToAct(page);
   });
 
+  it('8.3: asks for a key where the server wants one, and keeps it for the tab alone', async () => {
+    const key = keyOf('default', 'reader');
+    const server = await startServer({ API_KEYS: listed(key), EMBEDDED_TOKEN_DELAY_MS: '20' });
+    const refused = /status of 401|WebSocket connection/;
+    const { page } = await openPage(server.url, { expected: refused });
+    const dialog = page.getByRole('dialog', { name: 'API key' });
+    await dialog.getByLabel('Key', { exact: true }).fill('aic_of_nobody');
+    await dialog.getByRole('button', { name: 'Use key' }).click();
+    await dialog.getByText('does not take this key').waitFor();
+    await dialog.getByLabel('Key', { exact: true }).fill(key.key);
+    await dialog.getByRole('button', { name: 'Use key' }).click();
+    await expect.poll(() => dialog.count()).toBe(0);
+    await page.getByRole('textbox', { name: 'Topic' }).fill('Who may see this?');
+    await page.getByRole('button', { name: 'Start' }).click();
+    await page.waitForURL(/\/c\//);
+    await talkView(page).log.getByRole('article', { name: 'Eliza' }).first().waitFor();
+    await page.reload();
+    await talkView(page).log.getByRole('article', { name: 'Eliza' }).first().waitFor();
+    await talkView(page).button('End').click();
+    await talkView(page)
+      .status.getByText(/terminated/i)
+      .waitFor();
+    expect(
+      await page.evaluate<string>('JSON.stringify(localStorage) + document.cookie + location.href'),
+    ).not.toContain(key.key);
+    const other = await page.context().newPage();
+    await other.goto(page.url());
+    await other.getByRole('dialog', { name: 'API key' }).waitFor();
+  });
+
   it('asks for at most 60 kB of script to begin with, and 100 kB in all', async () => {
-    await openPage((await startServer()).url);
+    await openPage(server.url);
     const sizeOf = (file: string): number => gzipSync(readFileSync(new URL(file, BUILT))).length;
     const html = readFileSync(new URL('index.html', BUILT), 'utf8');
     // The script itself, and what it can't begin without.
@@ -91,7 +128,7 @@ describe('14 the page is safe', () => {
   });
 
   it('8.9: its files are kept for ever, its document is asked for again, and both say what they may', async () => {
-    const { url } = await startServer();
+    const { url } = server;
     const document = await fetch(url);
     const policy = document.headers.get('content-security-policy') ?? '';
     for (const directive of [

@@ -35,10 +35,10 @@ async function answer(model: string, text: string): Promise<void> {
 
 describe('14 the views of the page', () => {
   it('list: live status, filters, search, and more as one scrolls', async () => {
-    const all = Array.from({ length: 70 }, (_, index) => index);
-    for (const index of all) {
-      await startTalk(server.url, { topic: `Talk number ${index}`, agents: embedded, maxTurns: 1 });
-    }
+    const begun = Array.from({ length: 70 }, (_, index) =>
+      startTalk(server.url, { topic: `Talk number ${index}`, agents: embedded, maxTurns: 1 }),
+    );
+    await Promise.all(begun);
     const { id } = await startTalk(server.url, { topic: 'Alive', agents: pair('alive'), maxTurns: 1 });
     const { page } = await openPage(server.url);
     const list = page.getByRole('list', { name: 'Conversations' });

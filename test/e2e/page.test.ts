@@ -1,17 +1,36 @@
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createClient } from '../../src/client/client.ts';
 import { openPage } from '../fixtures/browser.ts';
-import { keyOf, listed } from '../fixtures/keys.ts';
 import { differenceOf, idOf, talkView, textsShown } from '../fixtures/page.ts';
-import { startServer } from '../fixtures/server.ts';
-import { startSteppedVendor } from '../fixtures/stepped-vendor.ts';
+import { type ServerProcess, startServer } from '../fixtures/server.ts';
+import { type SteppedVendor, startSteppedVendor } from '../fixtures/stepped-vendor.ts';
 import { startTalk } from '../fixtures/talks.ts';
+
+let embedded: ServerProcess;
+let vendor: SteppedVendor;
+/** With the vendor, whose calls tell talks apart by their model. */
+let stepped: ServerProcess;
+const over: (() => void | Promise<void>)[] = [];
+
+beforeAll(async () => {
+  const whenOver = (cleanup: () => void | Promise<void>): void => void over.push(cleanup);
+  vendor = await startSteppedVendor();
+  [embedded, stepped] = await Promise.all([
+    startServer({ EMBEDDED_TOKEN_DELAY_MS: '20' }, whenOver),
+    startServer(vendor.environment, whenOver),
+  ]);
+});
+
+afterAll(async () => {
+  for (const cleanup of over.toReversed()) await cleanup();
+  await vendor[Symbol.asyncDispose]();
+});
 
 describe('14 the page', () => {
   it('starts a talk from a topic alone, shows each word, and its end', async () => {
-    const server = await startServer({ EMBEDDED_TOKEN_DELAY_MS: '5' });
+    const server = embedded;
     const { page } = await openPage(server.url);
     await page.getByRole('list', { name: 'Conversations' }).waitFor({ state: 'attached' });
     await page.getByRole('button', { name: 'More' }).click();
@@ -48,13 +67,12 @@ describe('14 the page', () => {
   });
 
   it('has the hands: pause, say, whisper, choose, retract, fork, end', async () => {
-    await using vendor = await startSteppedVendor();
-    const server = await startServer(vendor.environment);
-    const agents = ['Ada', 'Ben', 'Cleo'].map((name) => ({ provider: 'local', name }));
+    const server = stepped;
+    const agents = ['Ada', 'Ben', 'Cleo'].map((name) => ({ provider: 'local', name, model: 'hands' }));
     const { id } = await startTalk(server.url, { agents });
     const { page } = await openPage(`${server.url}/c/${id}`);
     const { log, status, field, button, articles } = talkView(page);
-    const first = await vendor.nextCall();
+    const first = await vendor.nextCall('hands');
     await first.say('One half');
     const ada = log.getByRole('article', { name: 'Ada' });
     await ada.getByText('One half').waitFor();
@@ -79,7 +97,7 @@ describe('14 the page', () => {
     await button('Let Cleo be next').click();
     await log.getByText('Cleo speaks next').waitFor();
     await button('Resume').click();
-    const second = await vendor.nextCall();
+    const second = await vendor.nextCall('hands');
     expect(second.prompt).toContain('What about soup?');
     expect(second.prompt).toContain('For you alone');
     await second.say('Soup is tea.');
@@ -112,13 +130,12 @@ describe('14 the page', () => {
   });
 
   it('lets a reply through as edited, has figures in tables, finds what was said, and compares', async () => {
-    await using vendor = await startSteppedVendor();
-    const server = await startServer(vendor.environment);
-    const agents = ['Ada', 'Ben'].map((name) => ({ provider: 'local', name }));
+    const server = stepped;
+    const agents = ['Ada', 'Ben'].map((name) => ({ provider: 'local', name, model: 'approval' }));
     const { id } = await startTalk(server.url, { agents, approval: 'every_turn', maxTurns: 2 });
     const { page } = await openPage(`${server.url}/c/${id}`);
     const { log, status, articles } = talkView(page);
-    const first = await vendor.nextCall();
+    const first = await vendor.nextCall('approval');
     await first.say('Tea is warm.');
     first.finish();
     const proposal = log.getByRole('group', { name: 'Ada proposes' });
@@ -130,7 +147,7 @@ describe('14 the page', () => {
     const ada = log.getByRole('article', { name: 'Ada' });
     await ada.getByText('Tea is warm, and so is soup.').waitFor();
     await ada.getByText('edited before it was let through').waitFor();
-    const second = await vendor.nextCall();
+    const second = await vendor.nextCall('approval');
     await second.say('Coffee is bitter.');
     second.finish();
     await log.getByRole('group', { name: 'Ben proposes' }).getByRole('button', { name: 'Approve' }).click();
@@ -160,38 +177,8 @@ describe('14 the page', () => {
     await page.getByRole('region', { name: 'The other way' }).getByRole('article').first().waitFor();
   });
 
-  it('8.3: asks for a key where the server wants one, and keeps it for the tab alone', async () => {
-    const key = keyOf('default', 'reader');
-    const server = await startServer({ API_KEYS: listed(key), EMBEDDED_TOKEN_DELAY_MS: '20' });
-    const refused = /status of 401|WebSocket connection/;
-    const { page } = await openPage(server.url, { expected: refused });
-    const dialog = page.getByRole('dialog', { name: 'API key' });
-    await dialog.getByLabel('Key', { exact: true }).fill('aic_of_nobody');
-    await dialog.getByRole('button', { name: 'Use key' }).click();
-    await dialog.getByText('does not take this key').waitFor();
-    await dialog.getByLabel('Key', { exact: true }).fill(key.key);
-    await dialog.getByRole('button', { name: 'Use key' }).click();
-    await expect.poll(() => dialog.count()).toBe(0);
-    await page.getByRole('textbox', { name: 'Topic' }).fill('Who may see this?');
-    await page.getByRole('button', { name: 'Start' }).click();
-    await page.waitForURL(/\/c\//);
-    await talkView(page).log.getByRole('article', { name: 'Eliza' }).first().waitFor();
-    await page.reload();
-    await talkView(page).log.getByRole('article', { name: 'Eliza' }).first().waitFor();
-    await talkView(page).button('End').click();
-    await talkView(page)
-      .status.getByText(/terminated/i)
-      .waitFor();
-    expect(
-      await page.evaluate<string>('JSON.stringify(localStorage) + document.cookie + location.href'),
-    ).not.toContain(key.key);
-    const other = await page.context().newPage();
-    await other.goto(page.url());
-    await other.getByRole('dialog', { name: 'API key' }).waitFor();
-  });
-
   it('is used from start to end by the keyboard alone', async () => {
-    const server = await startServer({ EMBEDDED_TOKEN_DELAY_MS: '20' });
+    const server = embedded;
     const { page } = await openPage(server.url);
     const { log, status, articles } = talkView(page);
     const { keyboard } = page;
@@ -240,9 +227,13 @@ describe('14 the page', () => {
   });
 
   it('has nothing that keeps somebody out, in any view, light, dark or on a phone', async () => {
-    const server = await startServer();
+    const server = embedded;
     const agents = ['eliza', 'parry'].map((model) => ({ provider: 'embedded', model }));
-    const { id } = await startTalk(server.url, { agents, scenario: 'debate' });
+    const { id } = await startTalk(server.url, {
+      topic: 'Is this for everybody?',
+      agents,
+      scenario: 'debate',
+    });
     await expect
       .poll(async () => (await createClient({ baseUrl: server.url }).getConversation(id)).status)
       .toBe('terminated');
@@ -253,7 +244,7 @@ describe('14 the page', () => {
     ] as const) {
       const { page } = await openPage(server.url, { ...options, reducedMotion: 'reduce' });
       for (const [path, landmark] of [
-        ['/', page.getByRole('link', { name: 'Is tea better than coffee?' })],
+        ['/', page.getByRole('link', { name: 'Is this for everybody?' })],
         [`/c/${id}`, page.getByRole('article').first()],
         [`/compare?ids=${id}`, page.getByRole('article').first()],
         ['/vendors', page.getByRole('heading', { name: 'embedded' })],
