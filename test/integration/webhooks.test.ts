@@ -68,7 +68,8 @@ describe('12: webhooks', () => {
   });
 
   it('tell of the types and of the conversation that were asked for; a fork’s copies are no news', async () => {
-    const { url } = await startServer(SOON);
+    // The talk goes on until it has a webhook of its own.
+    const { url } = await startServer({ ...SOON, EMBEDDED_TOKEN_DELAY_MS: '20' });
     const [ends, one] = [await receiver(), await receiver()];
     await hook(url, { url: ends.url, events: ['conversation.terminated', 'conversation.created'] });
     const { made: first } = await create(url, talk('First', 2));

@@ -9,6 +9,8 @@ export interface DeliveryParts {
   store: WebhookStore;
   log: Pick<ConversationLog, 'readOn' | 'isTerminated'>;
   send: (message: Outgoing, signal: AbortSignal) => Promise<Answered>;
+  /** Waits while others have more need of the processor. */
+  yields: (signal: AbortSignal) => Promise<void>;
   /** The secrets of a webhook that sign now. */
   secretsOf: (webhook: StoredWebhook) => readonly string[];
   /** Milliseconds before each further try. */
@@ -61,6 +63,7 @@ export async function deliverFrom(
       if (copies === 'all') return void (await settle({ type: 'gone' }));
       let delivery: Delivery | undefined;
       if (isTold(webhook, entry)) {
+        await parts.yields(signal);
         if (signal.aborted) return void (await settle({ type: 'retrying', position, tries, at: 0 }));
         const tried = await attempt(parts, webhook, place, entry, tries, signal);
         if (tried === 'left') return void (await settle({ type: 'retrying', position, tries, at: 0 }));

@@ -14,6 +14,8 @@ export interface DispatcherParts extends DeliveryParts, ScanParts {
 const AT_ONCE = 8;
 /** How often it is looked for what other instances left, in milliseconds. */
 const LOOK_EVERY_MS = 1000;
+/** What is between two looks at a feed that has more and more, in milliseconds. */
+const GATHER_MS = 20;
 /** While there is no webhook. */
 const LOOK_SELDOM_MS = 2000;
 
@@ -74,7 +76,12 @@ export class Dispatcher {
     const { outcome, cursor } = await scanFeed(this.#parts, this.#hand, now() + leaseMs);
     if (outcome === 'elsewhere') return await this.#pause(LOOK_EVERY_MS);
     if (await goOnWithReplays(this.#parts)) return this.wake();
-    if (outcome === 'noted') return this.wake();
+    if (outcome === 'noted') {
+      this.wake();
+      // Of a busy moment much is noted as one.
+      await delay(GATHER_MS, undefined, { signal: this.#closing.signal }).catch(() => {});
+      return;
+    }
     if ((await store.list(EVERY_TENANT)).length === 0) return await this.#pause(LOOK_SELDOM_MS);
     // Not for long: replays come without the feed, and the feed is to stay in this hand.
     const enough = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(LOOK_SELDOM_MS)]);

@@ -51,19 +51,18 @@ export async function scanFeed({ store, feed, now }: ScanParts, hand: string, un
   return { outcome: noted ? 'noted' : 'elsewhere', cursor: page.cursor };
 }
 
-/** Whom each entry of the feed is told. */
+/** Whom what grew is told; of each conversation once, whatever came of it in that page. */
 function grownFor(webhooks: readonly StoredWebhook[], entries: readonly FeedEntry[]): Grown[] {
-  return entries.flatMap((entry) =>
-    entry.kind === 'grown'
-      ? webhooks
-          .filter(({ tenant, conversationId }) => tenant === entry.tenant && isOf(conversationId, entry.id))
-          .map(({ id }) => ({
-            webhookId: id,
-            conversationId: entry.id,
-            from: entry.from,
-            seq: entry.seq,
-          }))
-      : [],
+  const grown = new Map<string, Extract<FeedEntry, { kind: 'grown' }>>();
+  for (const entry of entries) {
+    if (entry.kind !== 'grown') continue;
+    const { from, seq } = grown.get(entry.id) ?? entry;
+    grown.set(entry.id, { ...entry, from: Math.min(from, entry.from), seq: Math.max(seq, entry.seq) });
+  }
+  return [...grown.values()].flatMap(({ tenant, id: conversationId, from, seq }) =>
+    webhooks
+      .filter((webhook) => tenant === webhook.tenant && isOf(webhook.conversationId, conversationId))
+      .map(({ id }) => ({ webhookId: id, conversationId, from, seq })),
   );
 }
 

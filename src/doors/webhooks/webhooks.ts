@@ -11,6 +11,7 @@ import { Vault } from '../../security/vault.ts';
 import type { DeliveryHappening } from './deliver.ts';
 import { Dispatcher } from './dispatcher.ts';
 import { Sender } from './sender.ts';
+import { yieldingToConversations } from './yielding.ts';
 
 const SECRET_BYTES = 32;
 /** Both the old and the new secret sign for this long: 24 hours, in milliseconds. */
@@ -70,6 +71,7 @@ export class Webhooks {
       onTrouble,
       leaseMs: answerMs * LEASE.tries + LEASE.moreMs,
       now: Date.now,
+      yields: yieldingToConversations(),
       tell: onHappening,
       send: (message, signal) => this.#sender.send(message, signal),
       secretsOf: (webhook) => this.#secretsOf(webhook),
