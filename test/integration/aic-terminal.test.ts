@@ -42,6 +42,10 @@ describe('15: in a terminal', () => {
     const terminal = runInTerminal(['Is soup a drink?'], { folder, environment: SLOW });
     await terminal.shows('Eliza (eliza): ');
     terminal.resize(30, 10);
+    await terminal.shows('Parry (parry): ');
+    // From then on its line of progress is no wider than the terminal.
+    const [progress = ''] = /Parry … [^\r\n]*/.exec(terminal.text()) ?? [];
+    expect(progress).toMatch(/^Parry … turn 2.{0,16}$/);
     terminal.type(CTRL_C);
     expect(await terminal.exit).toBe(130);
     expect(terminal.text()).toContain('Ended: user, by user');
