@@ -303,9 +303,15 @@ describe('8.3: API_KEYS_FILE', () => {
     const server = await startServer({ API_KEYS_FILE: file.path });
     const faulty = ['[]', '{"name"', JSON.stringify([{ ...acme.entry, scopes: ['everything'] }]), undefined];
     const seen = new Set<number>();
+    const seenByOthers = new Set<number>();
     const over = new AbortController();
     const asking = (async () => {
-      while (!over.signal.aborted) seen.add(await statusOf(server.url, acme));
+      while (!over.signal.aborted) {
+        seen.add(await statusOf(server.url, acme));
+        for (const key of [unknown, expired, { headers: bearer('') }]) {
+          seenByOthers.add(await statusOf(server.url, key));
+        }
+      }
     })();
     for (const [index, text] of faulty.entries()) {
       const refused = server.logged(told('keys.refused', index + 1));
@@ -318,6 +324,7 @@ describe('8.3: API_KEYS_FILE', () => {
     over.abort();
     await asking;
     expect(seen).toEqual(new Set([200]));
+    expect(seenByOthers).toEqual(new Set([401]));
     expect(await statusOf(server.url, globex)).toBe(200);
     expect(JSON.stringify(server.log)).not.toContain(acme.entry.sha256);
   });
