@@ -64,7 +64,8 @@ export function Chart({
 
   return (
     <>
-      <div ref={place} class="chart" aria-hidden="true" />
+      {/* Made before the first turn, so that its end doesn't wait for it. */}
+      <div ref={place} class={x.length === 0 ? 'chart empty' : 'chart'} aria-hidden="true" />
       <p class="legend" aria-hidden="true">
         {series.map(({ label, tone }) => (
           <span key={label} class={`key of-${tone}`}>

@@ -16,7 +16,6 @@ export function Charts({ talk, conversation }: { talk: Talk; conversation: Conve
   const numbers = turns.map(({ turn }) => turn);
   const names = conversation.agents.map(({ name }) => name);
   const spending = useMemo(() => summed(turns, names), [turns.length]);
-  if (turns.length === 0) return null;
   return (
     <section aria-label={texts.side.charts} class="charts">
       <Figure title={texts.side.speed}>
