@@ -7,7 +7,8 @@ import { addressOf } from '../fixtures/scripted-server.ts';
 
 const ID = '0198c0de-0000-7000-8000-000000000000';
 
-it('13.1: a call whose connection is closed stops waiting', async () => {
+// Where nobody told it, it would stop by itself after 50 s.
+it('13.1: a call whose connection is closed stops waiting', { timeout: 20_000 }, async () => {
   const [followed, stopped] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const parts = {
     catalog: { get: async () => ({ id: ID }) },
