@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { redisOfTest } from '../fixtures/fleet.ts';
 import { call, HANDSHAKE } from '../fixtures/http.ts';
 import { bearer, keyFile, keyOf, listed } from '../fixtures/keys.ts';
@@ -348,12 +349,14 @@ describe('8.5: tickets', () => {
     return ticket;
   };
   const opened = async (url: string, id: string, ticket: string, transport = 'events'): Promise<number> => {
-    const headers = transport === 'events' ? {} : HANDSHAKE;
     const path = `/conversations/${id}/${transport}?ticket=${ticket}`;
-    return call(url, path, { headers }).then(
-      ({ status }) => status,
-      () => 101,
-    );
+    if (transport === 'events') return (await call(url, path)).status;
+    const socket = new WebSocket(`${url.replace(/^http/, 'ws')}${path}`);
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    socket.on('open', () => resolve(101));
+    socket.on('unexpected-response', (_request, { statusCode = 0 }) => resolve(statusCode));
+    socket.on('error', reject);
+    return await promise.finally(() => socket.terminate());
   };
 
   it('open one stream of one conversation, once, whichever the transport', async () => {
