@@ -41,10 +41,10 @@ interface Route {
   body: object | undefined;
 }
 
-const start = async (url: string, headers: Record<string, string>): Promise<string> => {
+const start = async (url: string, headers: Record<string, string>, more: object = {}): Promise<string> => {
   const { status, body } = await call(url, '/conversations', {
     headers,
-    body: { topic: 'Is it?', maxTurns: 4 },
+    body: { topic: 'Is it?', maxTurns: 4, ...more },
   });
   expect(status).toBe(201);
   return (body as { id: string }).id;
@@ -332,7 +332,8 @@ describe('8.3: API_KEYS_FILE', () => {
 
   it('closes streams in the moment in which their key expires', async () => {
     const brief = keyOf('acme', 'brief', ['conversations:write'], {
-      expiresAt: new Date(Date.now() + 4000).toISOString(),
+      // Time enough for a server to start beside others.
+      expiresAt: new Date(Date.now() + 8000).toISOString(),
     });
     const { url } = await startServer({ API_KEYS: listed(brief), EMBEDDED_TOKEN_DELAY_MS: '1000' });
     const { closed } = await watchSocket(url, await start(url, brief.headers), brief);
@@ -408,7 +409,7 @@ describe('8.5: tickets', () => {
 describe('10.8: hands', () => {
   it('leave the name of their key in the log', async () => {
     const { url } = await prepared();
-    const path = `/conversations/${await start(url, acme.headers)}`;
+    const path = `/conversations/${await start(url, acme.headers, { turnDelayMs: 20_000 })}`;
     await call(url, `${path}/pause`, { method: 'POST', headers: acme.headers });
     const { body } = await call(url, `${path}/log`, acme);
     expect((body as { items: object[] }).items).toContainEqual(
