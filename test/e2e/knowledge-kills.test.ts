@@ -17,13 +17,13 @@ import { seededRandom } from '../fixtures/random.ts';
 import { startServer, temporaryFolder } from '../fixtures/server.ts';
 
 const DOCUMENTS = '/knowledge/papers/documents';
-const OLD = { id: 'a', title: 'A', text: 'The oldmarker is here.' };
+const OLD = { id: 'a', title: 'A', text: 'The aubergine is here.' };
 
 /** So large that it takes a while to be read, and many writes to be kept. */
 function largeText(): string {
   const random = seededRandom(11);
   const words = Array.from({ length: 300_000 }, () => `w${Math.floor(random() * 5000).toString(36)}`);
-  return `The firstmarker. ${words.join(' ')} The lastmarker.`;
+  return `The zucchini. ${words.join(' ')} The kohlrabi.`;
 }
 const NEW = { id: 'a', title: 'A', text: largeText() };
 
@@ -65,9 +65,9 @@ async function stateOf(url: string): Promise<'old' | 'new'> {
   const { items } = (await call(url, '/knowledge')).body as { items: CollectionSummary[] };
   expect(items).toEqual([{ collection: 'papers', documents: 1, passages: document.passages }]);
   for (const [word, isThere] of [
-    ['oldmarker', !isNew],
-    ['firstmarker', isNew],
-    ['lastmarker', isNew],
+    ['aubergine', !isNew],
+    ['zucchini', isNew],
+    ['kohlrabi', isNew],
   ] as const) {
     const found = (await call(url, `/knowledge/papers/search?q=${word}`)).body as PassageList;
     expect(found.items.map(({ text }) => text.includes(word))).toEqual(isThere ? [true] : []);
