@@ -108,9 +108,15 @@ describe('14 the hands of the page', () => {
     expect(mark?.y).toBeLessThan((frame?.y ?? 0) + (frame?.height ?? 0));
     expect(await dialog.getByRole('link').getAttribute('href')).toBe(url);
     await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'detached' });
     const opened = await page.evaluate<number>(`(async () => {
-      const shown = (found) => new Promise((resolve) => {
-        const look = () => found() ? resolve() : requestAnimationFrame(look);
+      const shown = (found) => new Promise((resolve, reject) => {
+        const giveUp = performance.now() + 20_000;
+        const look = () => {
+          if (found()) resolve();
+          else if (performance.now() < giveUp) setTimeout(look, 5);
+          else reject(new Error('the dialog says: ' + document.querySelector('dialog')?.textContent));
+        };
         look();
       });
       const hostile = [...document.querySelectorAll('.sources button')].filter((button) => !button.textContent.startsWith('Trams'));

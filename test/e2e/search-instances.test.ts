@@ -27,10 +27,10 @@ it('2.8: any instance finds what was said on another, also after kills and witho
     }
 
     // Deleted on one, it is gone on all.
-    const two = await say('another xylophonist');
-    await expect.poll(() => found(second, 'another'), { timeout: 20_000 }).toEqual(new Set([two]));
+    const two = await say('a quixotic xylophonist');
+    await expect.poll(() => found(second, 'quixotic'), { timeout: 20_000 }).toEqual(new Set([two]));
     await createClient({ baseUrl: third.url }).deleteConversation(two);
-    for (const each of [first, second, third]) expect(await found(each, 'another')).toEqual(new Set());
+    for (const each of [first, second, third]) expect(await found(each, 'quixotic')).toEqual(new Set());
 
     // Killed, and come back; the second time with no index at all.
     await second.stop('SIGKILL');
