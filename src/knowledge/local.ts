@@ -167,9 +167,8 @@ export class LocalKnowledge implements Knowledge {
     const [vector] = (await this.#embedder?.embed([question], 'question', signal)) ?? [];
     if (!vector) return undefined;
     this.#questions.set(question, vector);
-    for (const oldest of this.#questions.keys()) {
-      if (this.#questions.size <= MOST_QUESTIONS) break;
-      this.#questions.delete(oldest);
+    if (this.#questions.size > MOST_QUESTIONS) {
+      this.#questions.delete(this.#questions.keys().next().value ?? '');
     }
     return vector;
   }
