@@ -3,7 +3,6 @@ import { useEffect, useMemo } from 'preact/hooks';
 import { useLocation, useRoute } from 'preact-iso/router';
 import type { ApprovalRequest } from '../../client/types.ts';
 import { Log } from '../log/log.tsx';
-import { OpenedSource } from '../log/sources.tsx';
 import { useShortcuts } from '../parts/shortcuts.tsx';
 import { attempt, toast } from '../parts/toast.tsx';
 import { ask } from '../server.ts';
@@ -146,7 +145,6 @@ function Watched({ talk }: { talk: Talk }) {
           }}
         />
       )}
-      <OpenedSource />
     </main>
   );
 }
