@@ -3,6 +3,7 @@ import { useEffect, useId } from 'preact/hooks';
 import { useLocation } from 'preact-iso/router';
 import { MessageArticle } from '../log/message.tsx';
 import { NoteCard } from '../log/note.tsx';
+import { OpenedSource } from '../log/sources.tsx';
 import type { Entry } from '../talk/entries.ts';
 import { speakerOf } from '../talk/roster.ts';
 import { statusWords } from '../talk/status.ts';
@@ -35,6 +36,7 @@ export function CompareView() {
           <Column key={id} id={id} ids={ids} lastTurn={lastTurn} />
         ))}
       </div>
+      <OpenedSource />
     </main>
   );
 }

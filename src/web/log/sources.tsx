@@ -1,3 +1,4 @@
+import { signal } from '@preact/signals';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { ProblemError } from '../../client/failures.ts';
 import type { DocumentWithText, Message } from '../../client/types.ts';
@@ -12,9 +13,11 @@ type Source = NonNullable<Message['metadata']['sources']>[number];
 /** What is shown before and behind a passage, in UTF-16 units. */
 const AROUND = 600;
 
+/** The one that is open. It stays so also when its message is drawn anew, or scrolled out of sight. */
+const opened = signal<Source | undefined>(undefined);
+
 /** What a reply went by, each to be opened at its passage. */
 export function Sources({ sources }: { sources: readonly Source[] }) {
-  const [opened, setOpened] = useState<Source | undefined>(undefined);
   if (sources.length === 0) return <span class="facts">{texts.talk.noSources}</span>;
   return (
     <details class="sources">
@@ -24,7 +27,14 @@ export function Sources({ sources }: { sources: readonly Source[] }) {
       <ol>
         {sources.map((source) => (
           <li key={source.n} value={source.n} class={source.cited ? 'cited' : ''}>
-            <button type="button" class="link" dir="auto" onClick={() => setOpened(source)}>
+            <button
+              type="button"
+              class="link"
+              dir="auto"
+              onClick={() => {
+                opened.value = source;
+              }}
+            >
               {texts.talk.passage(source.title, source.passage)}
             </button>{' '}
             <span class="facts">
@@ -34,9 +44,19 @@ export function Sources({ sources }: { sources: readonly Source[] }) {
           </li>
         ))}
       </ol>
-      {opened && <Opened source={opened} onClose={() => setOpened(undefined)} />}
     </details>
   );
+}
+
+/** The source that was asked for, if any. */
+export function OpenedSource() {
+  const source = opened.value;
+  const close = () => {
+    opened.value = undefined;
+  };
+  // Whoever leaves the view has closed it.
+  useEffect(() => close, []);
+  return source && <Opened source={source} onClose={close} />;
 }
 
 function Opened({ source, onClose }: { source: Source; onClose: () => void }) {

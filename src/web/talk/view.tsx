@@ -3,6 +3,7 @@ import { useEffect, useMemo } from 'preact/hooks';
 import { useLocation, useRoute } from 'preact-iso/router';
 import type { ApprovalRequest } from '../../client/types.ts';
 import { Log } from '../log/log.tsx';
+import { OpenedSource } from '../log/sources.tsx';
 import { useShortcuts } from '../parts/shortcuts.tsx';
 import { attempt, toast } from '../parts/toast.tsx';
 import { ask } from '../server.ts';
@@ -145,6 +146,7 @@ function Watched({ talk }: { talk: Talk }) {
           }}
         />
       )}
+      <OpenedSource />
     </main>
   );
 }
