@@ -132,6 +132,27 @@ describe('14 the hands of the page', () => {
     await expectNothingToAct(page);
   });
 
+  it('11.3: keeps a source open, whatever is said meanwhile', async () => {
+    await addDocument(server.url, 'stays', { id: 'stays', title: 'Stays', text: 'An electric tram stays.' });
+    const { page, ada, log, status, reply } = await watch({
+      topic: 'Does the electric tram stay?',
+      knowledge: [{ collection: 'stays' }],
+      maxTurns: 24,
+    });
+    await reply('It stays [1].');
+    await ada.getByText(/^Sources/).click();
+    await ada.getByRole('button', { name: 'Stays, passage 1' }).click();
+    const passage = page.getByRole('dialog').locator('mark');
+    await passage.getByText('An electric tram stays.').waitFor();
+    for (let turn = 2; turn <= 24; turn++) await reply(`${turn} is what comes next.\n\n`.repeat(200));
+    await status.getByText(/terminated/i).waitFor();
+    // Out of sight, as whoever goes through a long talk has it.
+    await log.evaluate((element) => element.scrollTo(0, element.scrollHeight));
+    await log.getByText('24 is what comes next.').first().waitFor();
+    await expect.poll(() => log.getByText('It stays [1].').count(), { timeout: 15_000 }).toBe(0);
+    expect(await passage.allTextContents()).toEqual(['An electric tram stays.']);
+  });
+
   it('11.3: says of a source that is gone that it is', async () => {
     await addDocument(server.url, 'one', { id: 'gone', title: 'Gone', text: 'An electric tram is gone.' });
     const talk = await watch(
