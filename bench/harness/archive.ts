@@ -7,7 +7,7 @@ import {
   replyEvent,
   terminationEvent,
 } from '../../src/conversation/log/events.ts';
-import { contextIn, toEntry } from '../../src/conversation/log/log.ts';
+import { messagesIn, toEntry } from '../../src/conversation/log/log.ts';
 import { recordAfter } from '../../src/conversation/log/record.ts';
 import type { ConversationSettings } from '../../src/conversation/log/settings.ts';
 import { DEFAULT_TENANT } from '../../src/protocol/events.ts';
@@ -113,7 +113,7 @@ function operationsOf(
       startedAt: createdAt.getTime(),
       settings,
       entries: opening.map(toEntry),
-      messages: contextIn(opening),
+      messages: messagesIn(opening),
       record,
       idempotency: null,
     },
@@ -144,7 +144,7 @@ function operationsOf(
       id,
       expectedSeq: turn + 1,
       entries: events.map(toEntry),
-      messages: contextIn(events),
+      messages: messagesIn(events),
       record,
     });
   }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { EVERY_TENANT } from '../../src/conversation/log/log.ts';
 import { parseQuery } from '../../src/conversation/search/query.ts';
 import { DATABASE_FILE } from '../../src/storage/sqlite/database.ts';
@@ -41,6 +41,21 @@ async function found({ search }: SqliteStorage): Promise<string[]> {
   return items.map(({ snippet }) => snippet).sort();
 }
 
+/** The snippets of all pages, once the index isn't behind any more. */
+async function allFound({ search }: SqliteStorage): Promise<Set<string>> {
+  const ask = (limit: number, cursor?: string) =>
+    search.search(EVERY_TENANT, { terms: parseQuery('tea') }, { limit, cursor });
+  await vi.waitUntil(async () => !(await ask(1)).isIncomplete, 60_000);
+  const snippets = new Set<string>();
+  let cursor: string | undefined;
+  do {
+    const { items, nextCursor } = await ask(200, cursor);
+    for (const { snippet } of items) snippets.add(snippet);
+    cursor = nextCursor ?? undefined;
+  } while (cursor !== undefined);
+  return snippets;
+}
+
 it('who only reads a folder finds what is in it', async () => {
   const reading = readSqliteStorage(await usedFolder(), new Announced());
   onTestFinished(() => reading.close());
@@ -55,4 +70,28 @@ it('an index that is missing is made anew', async () => {
   const storage = openSqliteStorage(folder, 'a test', new Announced());
   onTestFinished(() => storage.close());
   expect(await found(storage)).toEqual(['black tea', 'green tea']);
+});
+
+it('what is brought on beside something that can not be written is found', async () => {
+  const storage = openSqliteStorage(temporaryFolder(), 'a test', new Announced());
+  onTestFinished(() => storage.close());
+  const made = (openingMessage: string) => conversation({ settings: settings({ openingMessage }) });
+  const count = 300;
+  // Enough for the index to be brought on in the next transaction, which then comes to nothing.
+  await Promise.all(Array.from({ length: count }, (_, number) => storage.create(made(`tea ${number}`))));
+  const broken = { ...made('broken tea'), tenant: null as never };
+  await expect(storage.create(broken)).rejects.toThrow('NOT NULL');
+  expect((await allFound(storage)).size).toBe(count);
+});
+
+it('more messages at once than are kept in memory are found', async () => {
+  const storage = openSqliteStorage(temporaryFolder(), 'a test', new Announced());
+  onTestFinished(() => storage.close());
+  const count = 5000;
+  await Promise.all(
+    Array.from({ length: count }, (_, number) =>
+      storage.create(conversation({ settings: settings({ openingMessage: `tea ${number}` }) })),
+    ),
+  );
+  expect((await allFound(storage)).size).toBe(count);
 });

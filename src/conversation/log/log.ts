@@ -28,9 +28,16 @@ export function toContext({ seq, sender, content, visibleTo, retracted }: Messag
   };
 }
 
+/** The messages among events. */
+export function messagesIn(events: readonly ConversationEvent[]): Message[] {
+  const messages: Message[] = [];
+  for (const event of events) if (event.type === 'message') messages.push(event.message);
+  return messages;
+}
+
 /** The messages among events, as a prompt needs them. */
 export function contextIn(events: readonly ConversationEvent[]): ContextMessage[] {
-  return events.flatMap((event) => (event.type === 'message' ? toContext(event.message) : []));
+  return messagesIn(events).map(toContext);
 }
 
 /**

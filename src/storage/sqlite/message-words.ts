@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3';
+import type { Message } from '../../conversation/log/events.ts';
 import { type LogEntry, PAGE_CHARACTERS } from '../../conversation/log/log.ts';
 import { readDetails } from '../../conversation/log/record.ts';
 import { type IndexedMessage, MessageIndex } from '../search/message-index.ts';
@@ -6,6 +7,8 @@ import { toMessage } from './records.ts';
 
 /** Messages that are indexed in one transaction: one by one each would cost as much as its commit. */
 export const INDEXED_AT_ONCE = 256;
+/** Messages that are kept for it in memory. Beyond these they are read back. */
+const MOST_KEPT = 16 * INDEXED_AT_ONCE;
 
 interface MessageRow {
   key: number;
@@ -14,8 +17,14 @@ interface MessageRow {
   details: string | null;
 }
 
+interface Kept extends IndexedMessage {
+  conversation: number | bigint;
+}
+
 /** Has the index of messages follow the log, within the transactions of the writer. */
 export interface MessageWords {
+  /** Told of each message as it is written, by its key in the log. */
+  follow(key: number, conversation: number | bigint, tenant: string, message: Message): void;
   /** Adds the next messages of the log. */
   advance(): void;
   /** Takes out the messages that these entries retract. */
@@ -24,9 +33,12 @@ export interface MessageWords {
   forget(conversation: number | bigint): void;
   /** Goes on with wiping out what was forgotten; false where nothing is left of it. */
   tidy(): boolean;
+  /** Told of a transaction that came to nothing, with a key that nothing in the log is beyond. */
+  rolledBack(lastKey: number): void;
 }
 
-export function messageWords(database: Database.Database): MessageWords {
+/** @param lastKey of the log as it is */
+export function messageWords(database: Database.Database, lastKey: number): MessageWords {
   const index = new MessageIndex(database);
   const progress = database.prepare<[], number>('SELECT done FROM search_progress').pluck();
   const proceed = database.prepare<[number]>('UPDATE search_progress SET done = ?');
@@ -44,32 +56,66 @@ export function messageWords(database: Database.Database): MessageWords {
     .prepare<[number | bigint, number], number>('SELECT key FROM events WHERE conversation = ? AND seq = ?')
     .pluck();
   const done = (): number => progress.get() ?? 0;
+
+  /** All messages to be indexed that are behind `keptFrom`, in the order of their keys, so that none is read back. */
+  let kept: Kept[] = [];
+  let keptFrom = lastKey;
+  const keepFrom = (key: number): void => {
+    kept = [];
+    keptFrom = key;
+  };
+
+  function read(from: number): { messages: IndexedMessage[]; end: number | undefined } {
+    const rows: MessageRow[] = [];
+    let characters = 0;
+    for (const row of next.iterate(from)) {
+      rows.push(row);
+      characters += row.json.length;
+      if (characters >= PAGE_CHARACTERS) break;
+    }
+    const isEnd = rows.length < INDEXED_AT_ONCE && characters < PAGE_CHARACTERS;
+    return { messages: rows.flatMap(indexedOf), end: isEnd ? undefined : rows.at(-1)?.key };
+  }
+
+  function take(): { messages: IndexedMessage[]; end: number | undefined } {
+    let characters = 0;
+    let count = 0;
+    while (count < Math.min(kept.length, INDEXED_AT_ONCE) && characters < PAGE_CHARACTERS) {
+      characters += kept[count++]?.content.length ?? 0;
+    }
+    const messages = kept.splice(0, count);
+    return { messages, end: kept.length === 0 ? undefined : messages.at(-1)?.key };
+  }
+
   return {
+    follow(key, conversation, tenant, { sender, content, timestamp, retracted }) {
+      if (retracted) return;
+      if (kept.length >= MOST_KEPT) return keepFrom(key);
+      kept.push({ key, conversation, tenant, sender, content, at: Date.parse(timestamp) });
+    },
     advance() {
-      const read: MessageRow[] = [];
-      let characters = 0;
-      for (const row of next.iterate(done())) {
-        read.push(row);
-        characters += row.json.length;
-        if (characters >= PAGE_CHARACTERS) break;
-      }
-      index.add(read.flatMap(indexedOf));
-      const isEnd = read.length < INDEXED_AT_ONCE && characters < PAGE_CHARACTERS;
+      const from = done();
+      const { messages, end = newest.get() ?? 0 } = from >= keptFrom ? take() : read(from);
+      index.add(messages);
       // Keys don't come again, also where the last ones were removed.
-      const key = (isEnd ? newest.get() : read.at(-1)?.key) ?? 0;
-      if (key > done()) proceed.run(key);
+      if (end > from) proceed.run(end);
+      if (end > keptFrom) kept = kept.filter(({ key }) => key > end);
     },
     retract(conversation, entries) {
       for (const { type, json } of entries) {
         if (type !== 'message.retracted') continue;
-        const key = keyOf.get(conversation, (JSON.parse(json) as { target: number }).target);
-        if (key !== undefined) index.remove([key], false);
+        const retracted = keyOf.get(conversation, (JSON.parse(json) as { target: number }).target);
+        if (retracted === undefined) continue;
+        index.remove([retracted], false);
+        kept = kept.filter(({ key }) => key !== retracted);
       }
     },
     forget(conversation) {
       index.remove(keys.all(conversation, done()), true);
+      kept = kept.filter((message) => message.conversation !== conversation);
     },
     tidy: () => index.tidy(),
+    rolledBack: keepFrom,
   };
 }
 

@@ -1,10 +1,5 @@
-import type {
-  AppendOutcome,
-  ContextMessage,
-  CreateOutcome,
-  LogEntry,
-  RecordFields,
-} from '../../conversation/log/log.ts';
+import type { Message } from '../../conversation/log/events.ts';
+import type { AppendOutcome, CreateOutcome, LogEntry, RecordFields } from '../../conversation/log/log.ts';
 import type { ConversationSettings } from '../../conversation/log/settings.ts';
 import type { ScenarioOperation, ScenarioOutcome } from './scenarios.ts';
 
@@ -18,7 +13,7 @@ export type WriteOperation =
       startedAt: number | null;
       settings: ConversationSettings;
       entries: readonly LogEntry[];
-      messages: readonly ContextMessage[];
+      messages: readonly Message[];
       record: RecordFields;
       idempotency: { key: string; bodyHash: string } | null;
     }
@@ -28,7 +23,7 @@ export type WriteOperation =
       expectedSeq: number;
       entries: readonly LogEntry[];
       /** Those among the entries. */
-      messages: readonly ContextMessage[];
+      messages: readonly Message[];
       record: RecordFields;
     }
   | { kind: 'started'; id: string; at: number }

@@ -10,10 +10,10 @@ import {
   type ConversationLog,
   type ConversationRecord,
   type CreateOutcome,
-  contextIn,
   EVERY_TENANT,
   isLastPage,
   type LogEntry,
+  messagesIn,
   type NewConversation,
   type Page,
   type RecordFields,
@@ -148,7 +148,7 @@ class Storage implements SqliteStorage {
         id: conversationId,
         expectedSeq,
         entries: events.map(toEntry),
-        messages: contextIn(events),
+        messages: messagesIn(events),
         record,
       });
       return outcome as AppendOutcome;
@@ -207,7 +207,7 @@ class Storage implements SqliteStorage {
       startedAt: startedAt?.getTime() ?? null,
       settings,
       entries: events.map(toEntry),
-      messages: contextIn(events),
+      messages: messagesIn(events),
       record,
       idempotency,
     });
@@ -286,12 +286,12 @@ class Storage implements SqliteStorage {
     this.#openings.delete(id);
     if (operation.kind === 'create' && result?.outcome === 'created') {
       const { messages, settings, record, entries, startedAt } = operation;
-      this.#recent.set(id, settings.contextMessages, messages, record.lastSeq);
+      this.#recent.set(id, settings.contextMessages, messages.map(toContext), record.lastSeq);
       if (startedAt !== null) this.#openings.set(id, [...entries]);
     } else if (operation.kind === 'append' && result?.outcome === 'appended') {
       const { expectedSeq, messages, record } = operation;
       if (record.status === 'terminated') this.#recent.drop(id);
-      else this.#recent.follow(id, expectedSeq, messages, record.lastSeq);
+      else this.#recent.follow(id, expectedSeq, messages.map(toContext), record.lastSeq);
     } else if (operation.kind === 'remove') {
       this.#recent.drop(id);
       this.#beginnings.drop(id);

@@ -1,4 +1,5 @@
 import type Database from 'better-sqlite3';
+import type { Message } from '../../conversation/log/events.ts';
 import { IDEMPOTENCY_WINDOW_MS, type LogEntry, type RecordFields } from '../../conversation/log/log.ts';
 import { writeDetails } from '../../conversation/log/record.ts';
 import { facetsOf } from './facets.ts';
@@ -11,6 +12,7 @@ import { openTopicIndex } from './topics.ts';
 /** What has to be known of a conversation before it is written to. */
 interface Row {
   readonly key: number | bigint;
+  readonly tenant: string;
   lastSeq: number;
   /** As the last record said; a queued conversation's is `running`. */
   status: RecordFields['status'];
@@ -33,8 +35,8 @@ export function createWriter(
 ): (group: readonly WriteOperation[]) => WriteResult[] {
   // Nobody else writes. Whoever reads from outside may keep the log from being emptied, but makes nobody wait.
   database.pragma('busy_timeout = 0');
-  const find = database.prepare<[string], { key: number; status: string; last_seq: number }>(
-    'SELECT key, status, last_seq FROM conversations WHERE id = ?',
+  const find = database.prepare<[string], { key: number; tenant: string; status: string; last_seq: number }>(
+    'SELECT key, tenant, status, last_seq FROM conversations WHERE id = ?',
   );
   const insertConversation = database.prepare(
     `INSERT INTO conversations (id, tenant, status, created_at, started_at, last_seq, last_sender,
@@ -45,7 +47,6 @@ export function createWriter(
     'INSERT OR IGNORE INTO facets (tenant, name, value, conversation) VALUES (?, ?, ?, ?)',
   );
   const topics = openTopicIndex(database);
-  const words = messageWords(database);
   const writeScenario = scenarioWriter(database);
   const insertEvent = database.prepare(
     'INSERT INTO events (key, conversation, seq, type, json) VALUES (?, ?, ?, ?, ?)',
@@ -96,6 +97,7 @@ export function createWriter(
 
   /** The key of the last event or removal, in the order of the feed. Those of what was rolled back are left out. */
   let lastKey = database.prepare<[], number>(LAST_KEY).pluck().get() ?? 0;
+  const words = messageWords(database, lastKey);
   let latestCreation =
     database.prepare<[], { at: number | null }>('SELECT max(created_at) AS at FROM conversations').get()
       ?.at ?? 0;
@@ -108,9 +110,9 @@ export function createWriter(
     if (known) return known;
     const found = find.get(id);
     if (!found) return undefined;
-    const { key, last_seq: lastSeq } = found;
+    const { key, tenant, last_seq: lastSeq } = found;
     const status = found.status === 'queued' ? 'running' : (found.status as Row['status']);
-    return keep(id, { key, status, lastSeq });
+    return keep(id, { key, tenant, status, lastSeq });
   }
 
   function keep(id: string, row: Row): Row {
@@ -119,8 +121,16 @@ export function createWriter(
     return row;
   }
 
-  function insertEntries(key: number | bigint, entries: readonly LogEntry[]): void {
+  function insertEntries(
+    { key, tenant }: Pick<Row, 'key' | 'tenant'>,
+    entries: readonly LogEntry[],
+    messages: readonly Message[],
+  ): void {
+    const firstKey = lastKey + 1;
+    const firstSeq = entries[0]?.seq ?? 0;
     for (const { seq, type, json } of entries) insertEvent.run(++lastKey, key, seq, type, json);
+    for (const message of messages) words.follow(firstKey + message.seq - firstSeq, key, tenant, message);
+    words.retract(key, entries);
   }
 
   function writeStatus(key: number | bigint, { status, endedAt, ending }: RecordFields): void {
@@ -130,7 +140,7 @@ export function createWriter(
   }
 
   function create(operation: Extract<WriteOperation, { kind: 'create' }>): WriteResult {
-    const { id, tenant, createdAt, startedAt, settings, entries, record, idempotency } = operation;
+    const { id, tenant, createdAt, startedAt, settings, entries, messages, record, idempotency } = operation;
     if (idempotency) {
       const used = findIdempotencyKey.get(idempotency.key, createdAt - IDEMPOTENCY_WINDOW_MS);
       if (used && used.body_hash !== idempotency.bodyHash) {
@@ -153,22 +163,21 @@ export function createWriter(
       ...columnsOf(record),
     );
     if (status === 'terminated') writeStatus(key, record);
-    else keep(id, { key, status, lastSeq });
+    else keep(id, { key, tenant, status, lastSeq });
     for (const [name, value] of facetsOf(settings)) insertFacet.run(tenant, name, value, key);
     topics.add(key, settings.topic);
-    insertEntries(key, entries);
+    insertEntries({ key, tenant }, entries, messages);
     if (idempotency) insertIdempotencyKey.run(idempotency.key, idempotency.bodyHash, key, createdAt);
     return { outcome: 'created', entries };
   }
 
   function append(operation: Extract<WriteOperation, { kind: 'append' }>): WriteResult {
-    const { id, expectedSeq, entries, record } = operation;
+    const { id, expectedSeq, entries, messages, record } = operation;
     const row = rowOf(id);
     if (!row) return NOT_FOUND;
     if (row.status === 'terminated') return TERMINATED;
     if (row.lastSeq !== expectedSeq) return CONFLICT;
-    insertEntries(row.key, entries);
-    words.retract(row.key, entries);
+    insertEntries(row, entries, messages);
     updateRecord.run(record.lastSeq, ...columnsOf(record), row.key);
     if (record.status !== row.status) {
       writeStatus(row.key, record);
@@ -238,6 +247,7 @@ export function createWriter(
     } catch (error) {
       // What was rolled back is not what the rows say.
       rows.clear();
+      words.rolledBack(lastKey);
       throw error;
     }
     if (results.some(({ outcome }) => outcome === 'tidied')) emptyLog();
