@@ -143,8 +143,12 @@ export function recordAfter<Fields extends RecordFields>(
   if (event.seq !== record.lastSeq + 1) {
     throw new Error(`event ${event.seq} can't follow event ${record.lastSeq}`);
   }
-  const usage = usageAfter(record, event, isCopy);
-  return { ...record, lastSeq: event.seq, usage, ...changesOf(record, settings, event) };
+  // Copied once and then written to, since spreading what has changed over it would cost several times as much.
+  const next = { ...record };
+  next.lastSeq = event.seq;
+  next.usage = usageAfter(record, event, isCopy);
+  change(next, settings, event);
+  return next;
 }
 
 /** Every call is charged once: a reply that was held back with its proposal, a copy where it comes from. */
@@ -154,79 +158,73 @@ function usageAfter({ usage, proposal }: RecordFields, event: ConversationEvent,
   return call ? addUsage(usage, call) : usage;
 }
 
-function changesOf(
-  record: RecordFields,
-  settings: ConversationSettings,
-  event: ConversationEvent,
-): Partial<RecordFields> {
-  const { agents } = settings;
+function change(record: RecordFields, settings: ConversationSettings, event: ConversationEvent): void {
   switch (event.type) {
     case 'message':
-      return {
-        ...afterMessage(record, agents, event.message),
-        named: namedBy(settings, event.message, record),
-      };
+      return hear(record, settings, event.message);
     case 'speaker.chosen':
-      return { chosen: event.agent };
-    case 'conversation.closing':
-      return {
-        closing:
-          event.detail === undefined
-            ? { reason: event.reason }
-            : { reason: event.reason, detail: event.detail },
-      };
+      record.chosen = event.agent;
+      return;
+    case 'conversation.closing': {
+      const { reason, detail } = event;
+      record.closing = { reason, ...(detail === undefined ? {} : { detail }) };
+      return;
+    }
     case 'verdict.given':
-      return { outcome: outcomeOf(event, 'verdict') };
+      record.outcome = outcomeOf(event, 'verdict');
+      return;
     case 'vote.closed':
-      return { outcome: outcomeOf(event, event.method === 'consensus' ? 'consensus' : 'vote') };
+      record.outcome = outcomeOf(event, event.method === 'consensus' ? 'consensus' : 'vote');
+      return;
     case 'conversation.paused':
-      return { status: 'paused', pause: pauseAfter(record.pause, event) };
+      record.status = 'paused';
+      record.pause = pauseAfter(record.pause, event);
+      return;
     case 'conversation.resumed':
-      return { status: 'running', pause: null };
+      record.status = 'running';
+      record.pause = null;
+      return;
     case 'conversation.terminated': {
       const { reason, detail, by } = event;
-      const ending = { reason, ...(detail === undefined ? {} : { detail }), by };
-      return { status: 'terminated', ending, endedAt: event.at, pause: null };
+      record.status = 'terminated';
+      record.ending = { reason, ...(detail === undefined ? {} : { detail }), by };
+      record.endedAt = event.at;
+      record.pause = null;
+      return;
     }
     case 'message.retracted':
-      return { retracted: [...record.retracted, event.target] };
+      record.retracted = [...record.retracted, event.target];
+      return;
     case 'turn.proposed':
-      return { proposal: event };
+      record.proposal = event;
+      return;
     case 'turn.decided':
-      return {
-        pause: behindWait(record.pause, 'approval'),
-        // One that is let through is charged already, as its message is going to ask.
-        proposal: event.decision === 'reject' ? null : record.proposal,
-      };
+      record.pause = behindWait(record.pause, 'approval');
+      // One that is let through is charged already, as its message is going to ask.
+      if (event.decision === 'reject') record.proposal = null;
+      return;
     case 'conversation.created':
       throw new Error('a log has one beginning');
     default:
-      return {};
+      return;
   }
 }
 
-function afterMessage(
-  record: RecordFields,
-  agents: ConversationSettings['agents'],
-  message: Message,
-): Partial<RecordFields> {
-  const lastSender = message.sender;
-  const retracted = message.retracted ? [...record.retracted, message.seq] : record.retracted;
-  if (!isTurn(message, agents)) return { lastSender, retracted };
+function hear(record: RecordFields, settings: ConversationSettings, message: Message): void {
+  const { agents } = settings;
+  record.named = namedBy(settings, message, record);
+  record.lastSender = message.sender;
+  if (message.retracted) record.retracted = [...record.retracted, message.seq];
+  if (!isTurn(message, agents)) return;
   const speaker = agents.findIndex(({ name }) => name === message.sender);
-  return {
-    lastSender,
-    lastSpeaker: message.sender,
-    turns: message.turn,
-    agentTurns:
-      speaker < 0
-        ? record.agentTurns
-        : record.agentTurns.with(speaker, (record.agentTurns[speaker] ?? 0) + 1),
-    pause: message.role === 'human' ? behindWait(record.pause, 'human') : record.pause,
-    proposal: null,
-    retracted,
-    chosen: record.chosen === message.sender ? null : record.chosen,
-  };
+  record.lastSpeaker = message.sender;
+  record.turns = message.turn;
+  if (speaker >= 0) {
+    record.agentTurns = record.agentTurns.with(speaker, (record.agentTurns[speaker] ?? 0) + 1);
+  }
+  if (message.role === 'human') record.pause = behindWait(record.pause, 'human');
+  record.proposal = null;
+  if (record.chosen === message.sender) record.chosen = null;
 }
 
 /** Only where somebody goes by it: to look for names costs something. */

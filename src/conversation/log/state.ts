@@ -90,6 +90,7 @@ function initialState(event: CreatedEvent): ConversationState {
 
 const NO_REQUESTS: ConversationState['requests'] = new Map();
 const NOBODY_WAITS: ConversationState['waiting'] = new Map();
+const NONE: readonly never[] = [];
 
 /**
  * The state after one more event. One of a type that it doesn't know changes nothing but the seq.
@@ -98,34 +99,49 @@ const NOBODY_WAITS: ConversationState['waiting'] = new Map();
  */
 export function apply(state: ConversationState, event: ConversationEvent): ConversationState {
   const isCopy = event.seq <= 1 + state.copies;
-  const next = { ...recordAfter(state, state.settings, event, isCopy), lastMark: markOf(event) };
+  const next: Writable = recordAfter(state, state.settings, event, isCopy);
+  next.lastMark = markOf(event);
+  change(next, event, isCopy);
+  return next;
+}
+
+/** One that nobody else has yet. */
+type Writable = { -readonly [Field in keyof ConversationState]: ConversationState[Field] };
+
+function change(state: Writable, event: ConversationEvent, isCopy: boolean): void {
   switch (event.type) {
     case 'message':
-      return {
-        ...next,
-        ...afterMessage(state, event.message, isCopy, next),
-        requests: afterRequest(state, event),
-      };
+      if (event.request) state.requests = new Map(state.requests).set(event.request.key, event);
+      return hear(state, event.message, isCopy);
     case 'conversation.paused':
-      return { ...next, pausedAt: state.pausedAt ?? Date.parse(event.at) };
+      state.pausedAt ??= Date.parse(event.at);
+      return;
     case 'conversation.resumed':
-      return { ...next, pausedAt: undefined, pausedMs: state.pausedMs + pausedUntil(state, event.at) };
+      state.pausedMs += pausedUntil(state, event.at);
+      state.pausedAt = undefined;
+      return;
     case 'conversation.nudged':
-      return { ...next, nudge: event, loops: forgive(state.loops, state.settings.termination.similarity) };
+      state.nudge = event;
+      state.loops = forgive(state.loops, state.settings.termination.similarity);
+      return;
     case 'message.retracted':
-      return afterRetraction(next, event.target);
+      return retract(state, event.target);
     case 'ballot.cast':
-      return { ...next, ballots: [...state.ballots, event] };
+      state.ballots = [...state.ballots, event];
+      return;
     case 'vote.closed':
-      return { ...next, ballots: [], roundVoted: roundsDone(next), votes: state.votes + 1 };
+      state.ballots = [];
+      state.roundVoted = roundsDone(state);
+      state.votes++;
+      return;
     case 'verdict.given':
-      return { ...next, isJudged: true };
-    case 'turn.decided': {
-      const rejections = event.decision === 'reject' ? [...state.rejections, event] : state.rejections;
-      return { ...next, rejections };
-    }
+      state.isJudged = true;
+      return;
+    case 'turn.decided':
+      if (event.decision === 'reject') state.rejections = [...state.rejections, event];
+      return;
     default:
-      return next;
+      return;
   }
 }
 
@@ -142,27 +158,21 @@ export function fold(
   return state;
 }
 
-function afterMessage(
-  state: ConversationState,
-  message: Message,
-  isCopy: boolean,
-  { turns, agentTurns }: RecordFields,
-): Partial<ConversationState> {
-  const heard: { -readonly [Field in keyof ConversationState]?: ConversationState[Field] } = {};
-  if (message.retracted || message.visibleTo) heard.hidden = state.hidden + 1;
-  else heard.lastMessage = message;
-  if (!isTurn(message, state.settings.agents)) return heard;
-  heard.rejections = [];
-  heard.waiting = waitingAfter(state.waiting, message, isCopy);
-  const agent = state.settings.agents.findIndex(({ name }) => name === message.sender);
-  if (spokenInRound({ settings: state.settings, turns }) === 0) heard.roundStart = message.seq;
-  if (isCopy) heard.roundVoted = roundsDone({ settings: state.settings, agentTurns });
+function hear(state: Writable, message: Message, isCopy: boolean): void {
+  const { agents, termination } = state.settings;
+  if (message.retracted || message.visibleTo) state.hidden++;
+  else state.lastMessage = message;
+  if (!isTurn(message, agents)) return;
+  state.rejections = NONE;
+  state.waiting = waitingAfter(state.waiting, message, isCopy);
+  const agent = agents.findIndex(({ name }) => name === message.sender);
+  if (spokenInRound(state) === 0) state.roundStart = message.seq;
+  if (isCopy) state.roundVoted = roundsDone(state);
   // What was said elsewhere ends nothing here.
-  if (agent < 0 || isCopy) return heard;
-  const reply = { agent, content: message.content };
-  heard.loops = observeReply(state.loops, reply, state.settings.termination.similarity);
-  if (state.said) heard.said = observeSaid(state.said, agent, message.content);
-  return heard;
+  if (agent < 0 || isCopy) return;
+  const { content } = message;
+  state.loops = observeReply(state.loops, { agent, content }, termination.similarity);
+  if (state.said) state.said = observeSaid(state.said, agent, content);
 }
 
 /** A task that a fork's copy came from is the original's. */
@@ -178,16 +188,12 @@ function waitingAfter(
   return asks ? after.set(message.sender, message) : after;
 }
 
-function afterRetraction(state: ConversationState, seq: number): ConversationState {
+function retract(state: Writable, seq: number): void {
   // Who spoke last is still who spoke last; what it said is shown to nobody.
   const { lastMessage } = state;
-  const last = lastMessage?.seq === seq ? { ...lastMessage, content: '', retracted: true } : lastMessage;
-  const waiting = new Map([...state.waiting].filter(([, message]) => message.seq !== seq));
-  return { ...state, hidden: state.hidden + 1, lastMessage: last, waiting };
-}
-
-function afterRequest(state: ConversationState, event: MessageEvent): ConversationState['requests'] {
-  return event.request ? new Map(state.requests).set(event.request.key, event) : state.requests;
+  if (lastMessage?.seq === seq) state.lastMessage = { ...lastMessage, content: '', retracted: true };
+  state.waiting = new Map([...state.waiting].filter(([, message]) => message.seq !== seq));
+  state.hidden++;
 }
 
 /** Milliseconds of the pause that it is in, up to a time. */
