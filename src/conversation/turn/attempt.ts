@@ -93,6 +93,7 @@ export async function makeAttempt(
     if (fitting !== '' && shown === 'as it comes') live.said(conversationId, attempt, fitting);
     if (fitting !== text) finish = { type: 'finish', finishReason: 'length', usage: finish?.usage };
   };
+  let hasInk = false;
   const hear = ({ text, cutAt }: Said): void => {
     if (cutAt !== undefined) {
       spokeFor = cutAt;
@@ -101,6 +102,7 @@ export async function makeAttempt(
     if (text === '') return;
     if (progress.text === '') firstTokenAt = elapsed();
     progress.text += text;
+    hasInk ||= !isBlank(text);
     show(reply ? reply.push(text) : text);
     if (progress.text.length > 2 * maxMessageLength + MOST_WAITED_FOR) {
       finish = { type: 'finish', finishReason: 'length', usage: finish?.usage };
@@ -131,12 +133,16 @@ export async function makeAttempt(
   progress.unsaid = Math.max(0, written - progress.text.length);
   const latencyMs = Math.round(elapsed() - startedAt);
 
-  if (isBlank(progress.text)) throw new ProviderError('empty', 'the answer was empty');
+  if (!hasInk) throw new ProviderError('empty', 'the answer was empty');
   const looked = await reply?.end(signal, request.messages.at(-1)?.content ?? '');
   const found = together(looked?.found ?? [], request.shown?.found ?? []);
   if (looked) show(looked.text);
   const isBlocked = looked?.isBlocked ?? false;
-  if (!isBlocked && isBlank(content)) throw new ProviderError('empty', 'the answer was empty');
+  // Nothing but what was found, or is cut off, makes another text of it; to compare them would cost as much as to make them.
+  const isAsHeard = found.length === 0 && content.length === progress.text.length;
+  if (!isAsHeard && !isBlocked && isBlank(content)) {
+    throw new ProviderError('empty', 'the answer was empty');
+  }
   if (shown === 'whole' && !isBlocked && found.length === 0) live.said(conversationId, attempt, content);
   const counted = progress.usage;
   const usage = counted ?? estimated(request, progress.text, progress.unsaid);
@@ -157,7 +163,7 @@ export async function makeAttempt(
       ...(found.length > 0 ? { guard: [...found] } : {}),
       ...(request.shown ? sourcesOf(request.shown, content) : {}),
     },
-    ...(progress.text === content ? {} : { heard: progress.text }),
+    ...(isAsHeard ? {} : { heard: progress.text }),
     ...(isBlocked ? { blockedBy: blockedBy(looked?.found ?? []) } : {}),
   };
 }
