@@ -1,8 +1,9 @@
 import { AppError, notFound } from '../../errors.ts';
+import { Draft } from '../log/draft.ts';
 import type { ConversationEvent, MessageEvent } from '../log/events.ts';
 import { type ConversationLog, IDEMPOTENCY_WINDOW_MS } from '../log/log.ts';
 import { readState } from '../log/read-state.ts';
-import { apply, type ConversationState } from '../log/state.ts';
+import type { ConversationState } from '../log/state.ts';
 
 /** Who does something, and what is the time. */
 export interface Doing {
@@ -14,12 +15,12 @@ export interface Doing {
 }
 
 /**
- * What a person does to a conversation, as the events that it is: pure, and asked anew where others write first. No
- * events where it is done already.
+ * What a person does to a conversation, as the events that it is: it adds them, none where it is done already, and is
+ * asked anew where others write first.
  *
  * @throws AppError where the state doesn't allow it, or the request isn't right for it
  */
-export type Hand = (state: ConversationState, doing: Doing) => readonly ConversationEvent[];
+export type Hand = (draft: Draft, doing: Doing) => void;
 
 /** What came of it. */
 interface Done {
@@ -53,11 +54,13 @@ export async function takeHand(
     if (before) return { before: read.state, state: read.state, events: [before], isReplay: true };
     if (read.state.status === 'terminated') throw terminated();
     if (read.state.closing) throw conflict('The conversation is coming to its end: it is being decided');
-    const events = hand(read.state, doing);
-    if (events.length === 0) return { before: read.state, state: read.state, events, isReplay: false };
-    const state = events.reduce<ConversationState>(apply, read.state);
+    const draft = new Draft(read.state);
+    hand(draft, doing);
+    const { events, state } = draft;
+    const done = { before: read.state, state, events, isReplay: false };
+    if (events.length === 0) return done;
     const outcome = await log.append(conversationId, read.state.lastSeq, events, state);
-    if (outcome === 'appended') return { before: read.state, state, events, isReplay: false };
+    if (outcome === 'appended') return done;
     if (outcome === 'terminated') throw terminated();
     if (outcome === 'not_found') throw notFound('There is no conversation with this id');
   }

@@ -7,15 +7,17 @@ import { conflict, type Hand } from './hand.ts';
  * @param now whether the turn under way is cut off, too
  */
 export function pause({ detail, now }: { detail?: string | undefined; now?: boolean | undefined }): Hand {
-  return ({ pause: standing, lastSeq }, { at, key }) => {
-    if (standing?.for === 'user' || standing?.behind) return [];
-    return [pausedEvent(lastSeq + 1, at, { for: 'user', by: 'user', detail, now, key })];
+  return (draft, { at, key }) => {
+    const { pause: standing } = draft.state;
+    if (standing?.for === 'user' || standing?.behind) return;
+    draft.add(pausedEvent(draft.nextSeq, at, { for: 'user', by: 'user', detail, now, key }));
   };
 }
 
 /** Goes on behind a pause of the user's (10.1). */
-export const resume: Hand = ({ pause: standing, lastSeq }, { at, key }) => {
-  if (standing?.for === 'user') return [resumedEvent(lastSeq + 1, at, { by: 'user', key })];
+export const resume: Hand = (draft, { at, key }) => {
+  const { pause: standing } = draft.state;
+  if (standing?.for === 'user') return draft.add(resumedEvent(draft.nextSeq, at, { by: 'user', key }));
   if (!standing) throw conflict('The conversation is not paused');
   throw conflict(
     standing.for === 'human'

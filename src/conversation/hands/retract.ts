@@ -4,12 +4,16 @@ import type { Hand } from './hand.ts';
 
 /** Takes a message out of what agents are shown (10.6). That there is such a message, the caller has seen to. */
 export function retract({ seq, detail }: { seq: number; detail?: string | undefined }): Hand {
-  return ({ retracted, lastSeq }, { at, key }) => {
-    if (retracted.includes(seq)) return [];
-    const who = defined({ detail, key });
-    return [
-      { seq: lastSeq + 1, type: 'message.retracted', at: at.toISOString(), target: seq, by: 'user', ...who },
-    ];
+  return (draft, { at, key }) => {
+    if (draft.state.retracted.includes(seq)) return;
+    draft.add({
+      seq: draft.nextSeq,
+      type: 'message.retracted',
+      at: at.toISOString(),
+      target: seq,
+      by: 'user',
+      ...defined({ detail, key }),
+    });
   };
 }
 

@@ -1,9 +1,10 @@
 import { invalid } from '../../errors.ts';
 import type { GuardFinding } from '../../protocol/guard.ts';
-import { type ConversationEvent, defined, foundIn, type MessageEvent, resumedEvent } from '../log/events.ts';
+import type { Draft } from '../log/draft.ts';
+import { defined, foundIn, type MessageEvent, resumedEvent } from '../log/events.ts';
 import { HUMAN, MODERATOR } from '../log/settings.ts';
-import { apply, type ConversationState } from '../log/state.ts';
-import { consequences } from '../turn/consequences.ts';
+import type { ConversationState } from '../log/state.ts';
+import { addConsequences } from '../turn/consequences.ts';
 import { conflict, type Doing, type Hand } from './hand.ts';
 
 /** What a person says; docs/protocol.md, section 10.2. */
@@ -22,7 +23,8 @@ export interface Saying {
  * it is then (10.3).
  */
 export function say(saying: Saying): Hand {
-  return (state, doing) => {
+  return (draft, doing) => {
+    const { state } = draft;
     const awaited = state.pause?.for === 'human' ? state.pause.agent : undefined;
     const { role = 'human' } = saying;
     const sender = saying.sender ?? (role === 'moderator' ? MODERATOR : (awaited ?? HUMAN));
@@ -30,8 +32,8 @@ export function say(saying: Saying): Hand {
     checkSender(state, sender, role, isTurn);
     checkVisibility(state, saying.visibleTo);
     const turn = state.turns + (isTurn ? 1 : 0);
-    const event = messageOf(state, { ...saying, sender, role, turn }, doing);
-    return isTurn ? [event, ...afterTurn(state, event, doing.at)] : [event];
+    draft.add(messageOf(draft.nextSeq, { ...saying, sender, role, turn }, doing));
+    if (isTurn) addWhatFollows(draft, doing.at);
   };
 }
 
@@ -54,11 +56,10 @@ function checkVisibility({ settings }: ConversationState, visibleTo: Saying['vis
 }
 
 function messageOf(
-  { lastSeq }: ConversationState,
+  seq: number,
   said: Saying & { sender: string; role: 'human' | 'moderator'; turn: number },
   { at: now, key, request }: Doing,
 ): MessageEvent {
-  const seq = lastSeq + 1;
   const at = now.toISOString();
   const { turn, sender, role, content, visibleTo, interrupt, found = [] } = said;
   return {
@@ -81,12 +82,10 @@ function messageOf(
   };
 }
 
-/** The end that a person's turn calls for, or that the talk goes on behind it. */
-function afterTurn(before: ConversationState, event: MessageEvent, at: Date): readonly ConversationEvent[] {
-  const state = apply(before, event);
-  const following = consequences(state, at);
-  const after = following.reduce<ConversationState>(apply, state);
-  return after.status === 'paused' && after.pause?.for === 'human'
-    ? [...following, resumedEvent(after.lastSeq + 1, at, { by: 'user' })]
-    : following;
+/** Adds the end that a person's turn calls for, or that the talk goes on behind it. */
+function addWhatFollows(draft: Draft, at: Date): void {
+  addConsequences(draft, at);
+  const { status, pause } = draft.state;
+  const isWaitOver = status === 'paused' && pause?.for === 'human';
+  if (isWaitOver) draft.add(resumedEvent(draft.nextSeq, at, { by: 'user' }));
 }

@@ -1,5 +1,5 @@
 import type { Question } from '../asking/question.ts';
-import type { ConversationEvent, Ending, MessageMetadata } from '../log/events.ts';
+import type { Ending, MessageMetadata } from '../log/events.ts';
 import type { AgentSettings } from '../log/settings.ts';
 import type { ConversationState } from '../log/state.ts';
 import { seedOf } from './request.ts';
@@ -96,20 +96,9 @@ export async function charge(
   const { attempt = '', provider = '', model = '', inputTokens = 0, outputTokens = 0 } = metadata;
   const { costUsd = null, usageEstimated = false } = metadata;
   const spent = { turn, attempt, agent: agent.name, provider, model, inputTokens, outputTokens, costUsd };
-  await session.append<ConversationEvent>(
-    ({ lastSeq, status }) =>
-      status === 'terminated'
-        ? []
-        : [
-            {
-              seq: lastSeq + 1,
-              type: 'attempt.spent',
-              at: now().toISOString(),
-              ...spent,
-              estimated: usageEstimated,
-              error,
-            },
-          ],
-    run.signal,
-  );
+  await session.append((draft) => {
+    if (draft.state.status === 'terminated') return;
+    const [seq, at] = [draft.nextSeq, now().toISOString()];
+    draft.add({ seq, type: 'attempt.spent', at, ...spent, estimated: usageEstimated, error });
+  }, run.signal);
 }

@@ -1,26 +1,20 @@
-import {
-  type ConversationEvent,
-  defined,
-  type Ending,
-  nudgeEvent,
-  resumedEvent,
-  terminationEvent,
-} from '../log/events.ts';
-import type { ConversationState } from '../log/state.ts';
+import type { Draft } from '../log/draft.ts';
+import { defined, type Ending, nudgeEvent, resumedEvent, terminationEvent } from '../log/events.ts';
 import { nudgeDue } from '../policies/nudge.ts';
 import { standardConditions } from '../policies/termination.ts';
 import { spokenInRound } from '../policies/turn/panel.ts';
 import { decidesAtEnd } from './decide.ts';
 
-/** What follows at once from a message that takes a turn: the end, or the moderator's word about a loop. */
-export function consequences(state: ConversationState, at: Date): readonly ConversationEvent[] {
+/** Adds what follows at once from a message that takes a turn: the end, or the moderator's word about a loop. */
+export function addConsequences(draft: Draft, at: Date): void {
+  const { state } = draft;
   // Ends are looked at behind a panel's round.
   const isWithinRound = spokenInRound(state) > 0 && state.turns < state.settings.maxTurns;
-  if (isWithinRound) return [];
+  if (isWithinRound) return;
   const ending = standardConditions(state, at);
-  if (ending) return endEvents(state, at, ending);
+  if (ending) return addEnd(draft, at, ending);
   const nudge = nudgeDue(state);
-  return nudge ? [nudgeEvent(state.lastSeq + 1, at, nudge)] : [];
+  if (nudge) draft.add(nudgeEvent(draft.nextSeq, at, nudge));
 }
 
 /** Reasons behind which there may still be a vote or a verdict (9.5). */
@@ -33,21 +27,15 @@ const DECIDED_BEHIND: ReadonlySet<Ending['reason']> = new Set([
 ]);
 
 /**
- * The end, or where something is decided before it, that it is certain. That ends a pause, too: nobody could lift it
- * any more, and what is decided is no turn to wait with.
+ * Adds the end, or where something is decided before it, that it is certain. That ends a pause, too: nobody could lift
+ * it any more, and what is decided is no turn to wait with.
  */
-export function endEvents(state: ConversationState, at: Date, ending: Ending): readonly ConversationEvent[] {
+export function addEnd(draft: Draft, at: Date, ending: Ending): void {
+  const { state, nextSeq: seq } = draft;
   const { reason, detail } = ending;
-  const seq = state.lastSeq + 1;
   if (state.closing || !DECIDED_BEHIND.has(reason) || !decidesAtEnd(state.settings)) {
-    return [terminationEvent(seq, at, ending)];
+    return draft.add(terminationEvent(seq, at, ending));
   }
-  const closing: ConversationEvent = {
-    seq,
-    type: 'conversation.closing',
-    at: at.toISOString(),
-    reason,
-    ...defined({ detail }),
-  };
-  return state.status === 'paused' ? [closing, resumedEvent(seq + 1, at, { by: 'system' })] : [closing];
+  draft.add({ seq, type: 'conversation.closing', at: at.toISOString(), reason, ...defined({ detail }) });
+  if (state.status === 'paused') draft.add(resumedEvent(draft.nextSeq, at, { by: 'system' }));
 }

@@ -3,21 +3,16 @@ import { AGREES, ballotQuestion, type Choice, readBallot, takesSeveral } from '.
 import { choiceQuestion, readChoice } from '../asking/choice.ts';
 import { transcriptOf } from '../asking/question.ts';
 import { type Judgement, readVerdict, scaleOf, verdictQuestion } from '../asking/verdict.ts';
-import {
-  type BallotEvent,
-  type ConversationEvent,
-  type Ending,
-  foundIn,
-  type MessageMetadata,
-} from '../log/events.ts';
+import type { Draft } from '../log/draft.ts';
+import { type Ending, foundIn, type MessageMetadata, type VoteClosedEvent } from '../log/events.ts';
 import type { AgentSettings, Decision } from '../log/settings.ts';
-import { apply, type ConversationState } from '../log/state.ts';
+import type { ConversationState } from '../log/state.ts';
 import { inTurn, roundRobin } from '../policies/turn/speakers.ts';
 import { verdictOf } from '../policies/verdicts.ts';
 import { countVotes } from '../policies/votes.ts';
 import { lookAtVerdict, lookAtWords } from '../stages/words.ts';
 import { ask, charge, type Reply } from './ask.ts';
-import { endEvents } from './consequences.ts';
+import { addEnd } from './consequences.ts';
 import { decide, votersOf } from './decide.ts';
 import { recentFor } from './request.ts';
 import type { Run } from './run.ts';
@@ -56,16 +51,22 @@ export async function choose(parts: SpeakParts, session: Session, run: Run): Pro
     await charge(parts, session, run, state.turns + 1, moderator, reply.metadata, 'over');
     return isOpen(session.state) ? { reason: 'completed', by: 'system' } : undefined;
   }
-  await keep(parts, session, run, moderator, reply, (now) => {
-    if (!isOpen(now)) return [];
-    const event = { seq: now.lastSeq + 1, at: parts.now().toISOString(), turn: now.turns + 1 };
+  await keep(parts, session, run, moderator, reply, (draft) => {
+    const { state: now, nextSeq: seq } = draft;
+    if (!isOpen(now)) return;
+    const event = {
+      seq,
+      type: 'speaker.chosen',
+      at: parts.now().toISOString(),
+      turn: now.turns + 1,
+    } as const;
     if (reply.kind === 'read' && 'agent' in reply.said) {
       const { agent } = reply.said;
-      return [{ ...event, type: 'speaker.chosen', agent, by: 'moderator', metadata: reply.metadata }];
+      return draft.add({ ...event, agent, by: 'moderator', metadata: reply.metadata });
     }
     const agent = agents[roundRobin({ ...now, id: conversationId })]?.name ?? '';
     const detail = `${moderator.name} named nobody who can speak`;
-    return [{ ...event, type: 'speaker.chosen', agent, by: 'fallback', detail }];
+    draft.add({ ...event, agent, by: 'fallback', detail });
   });
   return undefined;
 }
@@ -77,12 +78,11 @@ async function keep(
   run: Run,
   agent: AgentSettings,
   reply: Reply<unknown>,
-  next: (state: ConversationState) => readonly ConversationEvent[],
+  write: (draft: Draft) => void,
 ): Promise<void> {
-  const appended = await session.append<ConversationEvent>(
-    (now) => (now.status === 'terminated' ? [] : next(now)),
-    run.signal,
-  );
+  const appended = await session.append((draft) => {
+    if (draft.state.status !== 'terminated') write(draft);
+  }, run.signal);
   if (appended.length > 0 || reply.kind !== 'read') return;
   await charge(parts, session, run, session.state.turns + 1, agent, reply.metadata, 'superseded');
 }
@@ -140,12 +140,13 @@ async function cast(
   const given = read?.said.why ?? null;
   const why = given === null ? null : named(given, aliases.behind);
   const words = await lookAtWords(parts.guards.of(settings.guard), [why], topic, run.signal);
-  await keep(parts, session, run, agent, reply, (now) => {
+  await keep(parts, session, run, agent, reply, (draft) => {
+    const { state: now, nextSeq: seq } = draft;
     // A pause meanwhile loses no ballot.
     const isOpen = now.votes === votes && now.ballots.every((ballot) => ballot.agent !== agent.name);
-    if (!isOpen) return [];
-    const ballot: BallotEvent = {
-      seq: now.lastSeq + 1,
+    if (!isOpen) return;
+    draft.add({
+      seq,
       type: 'ballot.cast',
       at: parts.now().toISOString(),
       agent: agent.name,
@@ -156,23 +157,22 @@ async function cast(
         : null,
       ...(given === null ? {} : { why: words.texts[0] ?? null }),
       metadata: { ...read?.metadata, ...foundIn(words.found) },
-    };
-    const after = apply(now, ballot);
-    const isLast = after.ballots.length >= votersOf(agents).length;
-    return isLast ? [ballot, ...closing(parts, after, decision)] : [ballot];
+    });
+    const isLast = draft.state.ballots.length >= votersOf(agents).length;
+    if (isLast) closeVote(draft, decision, parts.now());
   });
   return undefined;
 }
 
 const SPENT: ReadonlySet<Ending['reason']> = new Set(['token_budget', 'cost_budget']);
 
-/** The count, and the end that a consensus is. */
-function closing(parts: SpeakParts, state: ConversationState, decision: Vote): ConversationEvent[] {
-  const at = parts.now();
+/** Adds the count, and the end that a consensus is. */
+function closeVote(draft: Draft, decision: Vote, at: Date): void {
+  const { state, nextSeq: seq } = draft;
   const method = decision.type === 'consensus' ? 'consensus' : decision.method;
   const options = optionsFor(decision, state.settings.agents, undefined);
-  const closed: ConversationEvent = {
-    seq: state.lastSeq + 1,
+  const closed: VoteClosedEvent = {
+    seq,
     type: 'vote.closed',
     at: at.toISOString(),
     ...countVotes(
@@ -182,10 +182,11 @@ function closing(parts: SpeakParts, state: ConversationState, decision: Vote): C
       decision.type === 'consensus' ? { share: decision.share } : { quorum: decision.quorum },
     ),
   };
-  if (closed.winner === null || decision.type !== 'consensus') return [closed];
+  draft.add(closed);
+  if (closed.winner === null || decision.type !== 'consensus') return;
   const { agree = 0 } = closed.tally;
   const detail = `${agree} of ${state.ballots.length} agree`;
-  return [closed, ...endEvents(apply(state, closed), at, { reason: 'consensus', detail, by: 'system' })];
+  addEnd(draft, at, { reason: 'consensus', detail, by: 'system' });
 }
 
 /** What can be voted for: by one voter, or by all. */
@@ -256,22 +257,12 @@ export async function judge(parts: SpeakParts, session: Session, run: Run): Prom
     topic,
     run.signal,
   );
-  await session.append<ConversationEvent>(
-    (now) =>
-      isDue(now)
-        ? [
-            {
-              seq: now.lastSeq + 1,
-              type: 'verdict.given',
-              at: parts.now().toISOString(),
-              ...verdict,
-              ...words,
-              metadata: { ...together(calls), ...foundIn(found) },
-            },
-          ]
-        : [],
-    run.signal,
-  );
+  await session.append((draft) => {
+    if (!isDue(draft.state)) return;
+    const [seq, at] = [draft.nextSeq, parts.now().toISOString()];
+    const metadata = { ...together(calls), ...foundIn(found) };
+    draft.add({ seq, type: 'verdict.given', at, ...verdict, ...words, metadata });
+  }, run.signal);
   return undefined;
 }
 

@@ -1,9 +1,10 @@
-import { type ConversationEvent, defined, type Ending, pausedEvent } from '../log/events.ts';
+import type { Draft } from '../log/draft.ts';
+import { defined, type Ending, pausedEvent } from '../log/events.ts';
 import { readState } from '../log/read-state.ts';
 import type { ConversationState } from '../log/state.ts';
 import { deadline, standardConditions, timeout } from '../policies/termination.ts';
 import { spokenInRound } from '../policies/turn/panel.ts';
-import { endEvents } from './consequences.ts';
+import { addEnd } from './consequences.ts';
 import { decide } from './decide.ts';
 import { choose, judge, vote } from './decisions.ts';
 import { type Drain, Run } from './run.ts';
@@ -93,7 +94,7 @@ async function takeStep(parts: SpeakParts, session: Session, run: Run): Promise<
       ending = await takeRound(parts, session, command.speakers, run);
       break;
     case 'wait':
-      await session.append((state) => waitFor(session.conversationId, state, parts.now()), run.signal);
+      await session.append((draft) => addWait(session.conversationId, draft, parts.now()), run.signal);
       break;
     case 'choose':
       ending = await choose(parts, session, run);
@@ -118,20 +119,20 @@ async function takeStep(parts: SpeakParts, session: Session, run: Run): Promise<
   return true;
 }
 
-function waitFor(conversationId: string, state: ConversationState, at: Date): readonly ConversationEvent[] {
+function addWait(conversationId: string, draft: Draft, at: Date): void {
+  const { state, nextSeq } = draft;
   const command = decide(conversationId, state);
-  if (command.kind !== 'wait') return [];
+  if (command.kind !== 'wait') return;
   const agent = state.settings.agents[command.speaker]?.name ?? '';
-  return [pausedEvent(state.lastSeq + 1, at, { for: 'human', by: 'system', agent })];
+  draft.add(pausedEvent(nextSeq, at, { for: 'human', by: 'system', agent }));
 }
 
 /** Ends it; or where something is decided before the end, says that it is certain. */
 async function end(parts: SpeakParts, session: Session, ending: Ending): Promise<void> {
   // It is ended whether or not the run is stopped meanwhile.
-  await session.append(
-    (state) => (state.status === 'terminated' ? [] : endEvents(state, parts.now(), ending)),
-    NEVER,
-  );
+  await session.append((draft) => {
+    if (draft.state.status !== 'terminated') addEnd(draft, parts.now(), ending);
+  }, NEVER);
 }
 
 const NEVER = new AbortController().signal;

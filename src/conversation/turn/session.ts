@@ -1,10 +1,11 @@
 import { AppError } from '../../errors.ts';
 import { chargesIn, type Happening, happeningsIn } from '../happenings.ts';
+import { Draft } from '../log/draft.ts';
 import { type ConversationEvent, callIn } from '../log/events.ts';
 import type { ConversationLog } from '../log/log.ts';
 import { readState } from '../log/read-state.ts';
 import { StorageRefusal } from '../log/refusal.ts';
-import { apply, type ConversationState } from '../log/state.ts';
+import type { ConversationState } from '../log/state.ts';
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 30_000;
@@ -73,32 +74,25 @@ export class Session {
    * Appends, again while the storage is too busy, so that an answer that was paid for isn't lost; if the first try
    * did go through, the second finds it there.
    *
-   * @param next the events behind a state, none where there is nothing more to say; asked anew as often as
-   * others wrote first
-   * @returns what was appended: none where it ended, or `next` gave none
+   * @param write adds the events, none where there is nothing more to say; asked anew as often as others wrote first
+   * @returns what was appended: none where it ended, or `write` added none
    * @throws StorageRefusal where the log will never take it; the signal's reason
    */
-  append<Event extends ConversationEvent>(
-    next: (state: ConversationState) => readonly Event[],
-    signal: AbortSignal,
-  ): Promise<readonly Event[]> {
-    return this.#inTurn(() => this.#append(next, signal));
+  append(write: (draft: Draft) => void, signal: AbortSignal): Promise<readonly ConversationEvent[]> {
+    return this.#inTurn(() => this.#append(write, signal));
   }
 
-  async #append<Event extends ConversationEvent>(
-    next: (state: ConversationState) => readonly Event[],
-    signal: AbortSignal,
-  ): Promise<readonly Event[]> {
+  async #append(write: (draft: Draft) => void, signal: AbortSignal): Promise<readonly ConversationEvent[]> {
     for (let waitMs = FIRST_WAIT_MS; ; ) {
-      const before = this.#state;
-      const events = next(before);
+      const draft = new Draft(this.#state);
+      write(draft);
+      const { before, events } = draft;
       if (events.length === 0) return [];
-      const after = events.reduce<ConversationState>(apply, before);
       try {
         const { log } = this.#parts;
-        const outcome = await log.append(this.conversationId, before.lastSeq, events, after);
+        const outcome = await log.append(this.conversationId, before.lastSeq, events, draft.state);
         if (outcome === 'appended') {
-          this.#state = after;
+          this.#state = draft.state;
           this.#tell(events, before);
           return events;
         }

@@ -1,6 +1,6 @@
 import type { Happening } from '../happenings.ts';
 import type { PassageSearch } from '../knowledge/knowledge.ts';
-import type { ConversationEvent, Ending } from '../log/events.ts';
+import type { Ending } from '../log/events.ts';
 import type { ConversationLog } from '../log/log.ts';
 import type { ConversationSettings } from '../log/settings.ts';
 import { BudgetSpentError, estimateInput, mostCost, overBudget } from '../policies/budget.ts';
@@ -100,8 +100,8 @@ async function tryUntilSpoken(parts: SpeakParts, turn: Turn, run: Run): Promise<
 /** Notes in the log what a failed attempt took, so that budgets and sums know of it. */
 async function account({ now }: SpeakParts, { session }: Turn, spent: Spent, run: Run): Promise<void> {
   if (!spent) return;
-  await session.append<ConversationEvent>(
-    ({ lastSeq }) => [{ seq: lastSeq + 1, type: 'attempt.spent', at: now().toISOString(), ...spent }],
+  await session.append(
+    (draft) => draft.add({ seq: draft.nextSeq, type: 'attempt.spent', at: now().toISOString(), ...spent }),
     run.signal,
   );
 }

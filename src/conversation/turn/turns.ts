@@ -1,19 +1,13 @@
 import type { Shown } from '../knowledge/knowledge.ts';
 import { lookUp, usesOf } from '../knowledge/look-up.ts';
-import {
-  type ConversationEvent,
-  type Ending,
-  type MessageEvent,
-  pausedEvent,
-  replyEvent,
-} from '../log/events.ts';
+import type { Draft } from '../log/draft.ts';
+import { type Ending, type MessageEvent, pausedEvent, replyEvent } from '../log/events.ts';
 import type { ContextMessage } from '../log/log.ts';
-import { apply, type ConversationState } from '../log/state.ts';
 import { estimateInput, mostCost, overBudget } from '../policies/budget.ts';
 import { debatePlaceOf } from '../policies/turn/debate.ts';
 import { charge } from './ask.ts';
 import type { Answer } from './attempt.ts';
-import { consequences } from './consequences.ts';
+import { addConsequences } from './consequences.ts';
 import { type Command, decide } from './decide.ts';
 import { turnRequest } from './request.ts';
 import { WaitingStage } from './round.ts';
@@ -241,35 +235,29 @@ async function appendAnswer(
   answer: Answer,
   run: Run,
 ): Promise<void> {
-  await session.append<ConversationEvent>(
-    (state) => (state.turns + 1 === number ? afterAnswer(state, speaker, answer, parts.now()) : []),
-    run.signal,
-  );
+  await session.append((draft) => {
+    if (draft.state.turns + 1 === number) addAnswer(draft, speaker, answer, parts.now());
+  }, run.signal);
 }
 
-/** The reply behind a state, with what follows from it; or held back, where somebody is to decide about it (10.4). */
-function afterAnswer(
-  state: ConversationState,
-  speaker: number,
-  { content, metadata }: Answer,
-  at: Date,
-): readonly ConversationEvent[] {
-  const { agents, approval } = state.settings;
+/** Adds the reply and what follows from it; or holds it back, where somebody is to decide about it (10.4). */
+function addAnswer(draft: Draft, speaker: number, { content, metadata }: Answer, at: Date): void {
+  const { settings, turns } = draft.state;
+  const { agents, approval } = settings;
   const sender = agents[speaker]?.name ?? '';
-  const turn = state.turns + 1;
-  const place = debatePlaceOf(state.settings, state.turns);
+  const place = debatePlaceOf(settings, turns);
   const debated = place ? { ...metadata, side: place.side, phase: place.phase } : metadata;
-  const event = replyEvent(state.lastSeq + 1, at, { turn, sender, content, metadata: debated });
+  const event = replyEvent(draft.nextSeq, at, { turn: turns + 1, sender, content, metadata: debated });
   const isHeldBack = approval === 'every_turn' || (approval === 'flagged' && metadata.guard !== undefined);
-  return isHeldBack ? heldBack(event, at) : [event, ...consequences(apply(state, event), at)];
+  if (isHeldBack) return addProposal(draft, event, at);
+  draft.add(event);
+  addConsequences(draft, at);
 }
 
-function heldBack({ seq, message }: MessageEvent, at: Date): readonly ConversationEvent[] {
+function addProposal(draft: Draft, { seq, message }: MessageEvent, at: Date): void {
   const { seq: _, ...reply } = message;
-  return [
-    { seq, type: 'turn.proposed', at: at.toISOString(), turn: message.turn, message: reply },
-    pausedEvent(seq + 1, at, { for: 'approval', by: 'system', agent: message.sender }),
-  ];
+  draft.add({ seq, type: 'turn.proposed', at: at.toISOString(), turn: message.turn, message: reply });
+  draft.add(pausedEvent(draft.nextSeq, at, { for: 'approval', by: 'system', agent: message.sender }));
 }
 
 /** What is waited behind each message, so that one can read it. */
