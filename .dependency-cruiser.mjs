@@ -47,7 +47,7 @@ export default {
     only('export', 'conversation', 'protocol', 'slices'),
     only('live', 'conversation', 'errors', 'protocol'),
     only('guards', 'config', 'conversation', 'security'),
-    only('knowledge', 'conversation', 'errors', 'protocol', 'storage/redis'),
+    only('knowledge', 'conversation', 'errors', 'protocol', 'storage/redis', 'storage/sqlite/statements'),
     only('runner', 'conversation', 'errors', 'storage/redis/scripts'),
     only('security', 'conversation', 'errors', 'protocol'),
     only('observability', 'conversation', 'errors', 'protocol'),

@@ -3,6 +3,7 @@ import { IndexFile } from './file.ts';
 import type { Answered, Asked, Opening } from './messages.ts';
 import { openIndexFile } from './open.ts';
 import { PlacedVectors } from './placed.ts';
+import { IndexReader } from './reader.ts';
 import { PassageIndex } from './search.ts';
 import { VectorTable } from './vectors.ts';
 
@@ -11,6 +12,7 @@ import { VectorTable } from './vectors.ts';
 const { path, isDurable } = workerData as Opening;
 const database = openIndexFile(path, isDurable);
 const file = new IndexFile(database);
+const reader = new IndexReader(database);
 const vectors = new VectorTable(database);
 const placed = new PlacedVectors(database);
 const words = new PassageIndex(database, vectors);
@@ -19,10 +21,10 @@ const words = new PassageIndex(database, vectors);
 const verbs = {
   replayOf: file.replayOf.bind(file),
   put: file.put.bind(file),
-  get: file.get.bind(file),
-  documents: file.documents.bind(file),
-  collections: file.collections.bind(file),
-  has: file.has.bind(file),
+  get: reader.get.bind(reader),
+  documents: reader.documents.bind(reader),
+  collections: reader.collections.bind(reader),
+  has: reader.has.bind(reader),
   deleteDocument: file.deleteDocument.bind(file),
   deleteCollection: file.deleteCollection.bind(file),
   clear: file.clear.bind(file),

@@ -1,7 +1,7 @@
 import type Database from 'better-sqlite3';
 import type { Passage } from '../../protocol/knowledge.ts';
-import type { CollectionRow } from './file.ts';
 import { fused, scoreOf, type Weighed, type Weights, weigh } from './ranking.ts';
+import type { CollectionRow } from './reader.ts';
 import type { VectorTable } from './vectors.ts';
 import { wordTables } from './word-tables.ts';
 
